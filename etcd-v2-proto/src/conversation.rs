@@ -1,0 +1,222 @@
+//! The seam between the protocol and the I/O: one action out, one event in.
+//!
+//! A [`Conversation`] says what to do next ([`Action`]) and is told how it went ([`Event`]). Whoever
+//! carries it out, the *driver*, needs a loop with one `match` and knows nothing about etcd. The
+//! loops of this crate are in [`run`](crate::run); a driver of your own looks like this:
+//!
+//! ```
+//! use etcd_v2_proto::{Action, Conversation, Error, Event};
+//! # use std::time::Duration;
+//! # trait Io { fn now(&self) -> Duration; fn send(&mut self, request: http::Request<bytes::Bytes>,
+//! # timing: etcd_v2_proto::Timing) -> Event; fn read(&mut self, timeout: Option<Duration>) -> Event;
+//! # fn sleep(&mut self, pause: Duration) -> Event; }
+//! fn next<C: Conversation>(io: &mut impl Io, talk: &mut C) -> Option<Result<C::Item, Error>> {
+//!     loop {
+//!         let event = match talk.poll(io.now()) {
+//!             Action::Send { request, timing } => io.send(request, timing),
+//!             Action::Read { timeout } => io.read(timeout),
+//!             Action::Wait(pause) => io.sleep(pause),
+//!             Action::Yield(item) => return Some(Ok(item)),
+//!             Action::Finish(end) => return end.err().map(Err),
+//!         };
+//!         talk.handle(io.now(), event);
+//!     }
+//! }
+//! ```
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::Error;
+use crate::interrupt::Reason;
+
+/// Something that has to be talked through with a cluster, one action at a time.
+///
+/// `now` is the time since the driver began; it never goes back. [`poll`](Self::poll) may be asked
+/// again before an event is handed in: it answers the same, with the time limits shortened to what
+/// is left of them. There are two exceptions. An item is handed out once. And a request that may not
+/// be repeated is handed out once: asked again without an event, the conversation takes it for lost
+/// and finishes with an error that says so.
+pub trait Conversation {
+    /// What the conversation yields to the caller.
+    type Item;
+
+    /// Says what the driver has to do next.
+    fn poll(&mut self, now: Duration) -> Action<Self::Item>;
+
+    /// Takes note of how the last action went.
+    fn handle(&mut self, now: Duration, event: Event);
+}
+
+/// What a driver has to do next.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver has to know every action")]
+#[expect(clippy::large_enum_variant, reason = "moved once, from the machine into the driver")]
+pub enum Action<T> {
+    /// Drop the previous response, if there is one, and send this request.
+    ///
+    /// Answered by [`Event::Head`] or [`Event::Failed`]. Every header is set, `Host` included; a
+    /// driver adds only what frames the body (`Content-Length`).
+    Send {
+        /// The request, with an absolute URI.
+        request: http::Request<Bytes>,
+        /// How long the parts of it may take.
+        timing: Timing,
+    },
+    /// Read more of the body of the response.
+    ///
+    /// Answered by [`Event::Chunk`], [`Event::End`] or [`Event::Failed`].
+    Read {
+        /// The longest silence to put up with, or `None` for any.
+        timeout: Option<Duration>,
+    },
+    /// Drop the response, if there is one, and do nothing for that long.
+    ///
+    /// Answered by [`Event::Elapsed`] or [`Event::Failed`].
+    Wait(Duration),
+    /// Hand this to the caller, then poll again. No event follows.
+    Yield(T),
+    /// Drop the response, if there is one, and stop. No event follows.
+    Finish(Result<(), Error>),
+}
+
+/// How an action went.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver has to be able to make every event")]
+pub enum Event {
+    /// The head of the response is there.
+    Head(http::response::Parts),
+    /// A piece of the body, of any size.
+    Chunk(Bytes),
+    /// The body is complete: its length was reached or its last chunk was seen.
+    ///
+    /// A connection that closes earlier is [`Event::Failed`].
+    End,
+    /// The action came to nothing.
+    Failed(Failure),
+    /// The time to wait has passed. After a `Send` or a `Read` it stands for their limit, and is the
+    /// same as [`Event::Failed`] after sending.
+    Elapsed,
+}
+
+/// The time limits of one attempt, counted from the moment of asking; `None` means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timing {
+    /// Until the connection is made, name resolution included. Within [`head`](Self::head).
+    pub connect: Option<Duration>,
+    /// Until the head of the response is complete.
+    pub head: Option<Duration>,
+}
+
+impl Timing {
+    /// Limits for connecting and for the head of the response.
+    #[must_use]
+    pub const fn new(connect: Option<Duration>, head: Option<Duration>) -> Self {
+        Self { connect, head }
+    }
+}
+
+/// An action that came to nothing, as the driver saw it.
+///
+/// The [`Stage`] is all that a conversation has to know to decide what may be repeated; the rest is
+/// for people.
+#[derive(Debug)]
+pub struct Failure {
+    stage: Stage,
+    cause: Cause,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Whether any of the request can have reached the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third possibility")]
+pub enum Stage {
+    /// Certainly no byte of the request left: resolving, connecting or the handshake failed.
+    BeforeSend,
+    /// Some of the request may have left.
+    AfterSend,
+}
+
+/// Why an action came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The connection could not be made, or broke.
+    Broken,
+    /// A time limit was reached.
+    TimedOut,
+    /// The caller stopped the conversation.
+    Stopped,
+    /// The driver was told to leave this endpoint.
+    Left,
+}
+
+impl Failure {
+    /// No byte of the request left, because of `source`.
+    pub fn before_send(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { stage: Stage::BeforeSend, cause: Cause::Broken, source: Some(source.into()) }
+    }
+
+    /// The exchange broke off after some of the request may have left, because of `source`.
+    pub fn after_send(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { stage: Stage::AfterSend, cause: Cause::Broken, source: Some(source.into()) }
+    }
+
+    /// A time limit was reached.
+    #[must_use]
+    pub const fn timed_out(stage: Stage) -> Self {
+        Self { stage, cause: Cause::TimedOut, source: None }
+    }
+
+    /// The driver's [`Interrupt`](crate::Interrupt) was used.
+    #[must_use]
+    pub const fn interrupted(stage: Stage, reason: Reason) -> Self {
+        let cause = match reason {
+            Reason::Stopped => Cause::Stopped,
+            Reason::Leave => Cause::Left,
+        };
+        Self { stage, cause, source: None }
+    }
+
+    /// Whether any of the request can have reached the server.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Why the action came to nothing.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        self.cause
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.cause, self.stage) {
+            (Cause::Broken, Stage::BeforeSend) => f.write_str("could not connect")?,
+            (Cause::Broken, Stage::AfterSend) => f.write_str("connection broke")?,
+            (Cause::TimedOut, Stage::BeforeSend) => f.write_str("timed out while connecting")?,
+            (Cause::TimedOut, Stage::AfterSend) => f.write_str("timed out waiting for an answer")?,
+            (Cause::Stopped, _) => f.write_str("stopped by the caller")?,
+            (Cause::Left, _) => f.write_str("left an endpoint that was found dead")?,
+        }
+        // The sources of HTTP libraries nest deeply and repeat themselves; the innermost one is the
+        // operating system's word and all that an operator needs on one line.
+        let mut source = self.source.as_deref().map(|source| source as &dyn StdError);
+        while let Some(inner) = source.and_then(StdError::source) {
+            source = Some(inner);
+        }
+        source.map_or(Ok(()), |source| write!(f, ": {source}"))
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
