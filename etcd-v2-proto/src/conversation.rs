@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cluster::Detour;
 use crate::error::Error;
 use crate::interrupt::Reason;
 
@@ -49,6 +50,16 @@ pub trait Conversation {
 
     /// Takes note of how the last action went.
     fn handle(&mut self, now: Duration, event: Event);
+
+    /// With which endpoint the next conversation had better begin, if not with the one that this
+    /// began with.
+    ///
+    /// To be asked after every event, and when the driver is dropped: a conversation that is abandoned
+    /// while its endpoint is late to answer has learned something, too.
+    fn detour(&self, now: Duration) -> Option<Detour> {
+        let _ = now;
+        None
+    }
 }
 
 /// What a driver has to do next.
@@ -108,15 +119,25 @@ pub enum Event {
 pub struct Timing {
     /// Until the connection is made, name resolution included. Within [`head`](Self::head).
     pub connect: Option<Duration>,
+    /// Until the TLS handshake is complete, counted from the end of connecting. Within
+    /// [`head`](Self::head).
+    pub handshake: Option<Duration>,
     /// Until the head of the response is complete.
     pub head: Option<Duration>,
 }
 
 impl Timing {
-    /// Limits for connecting and for the head of the response.
+    /// Limits for connecting and for the head of the response; none for the handshake.
     #[must_use]
     pub const fn new(connect: Option<Duration>, head: Option<Duration>) -> Self {
-        Self { connect, head }
+        Self { connect, handshake: None, head }
+    }
+
+    /// The same with a limit for the TLS handshake.
+    #[must_use]
+    pub const fn with_handshake(mut self, handshake: Option<Duration>) -> Self {
+        self.handshake = handshake;
+        self
     }
 }
 
@@ -153,6 +174,10 @@ pub enum Cause {
     Stopped,
     /// The driver was told to leave this endpoint.
     Left,
+    /// The transport cannot do what was asked for, today or another time.
+    Unsupported,
+    /// The conversation was asked to go on without being told how its last action went.
+    Abandoned,
 }
 
 impl Failure {
@@ -164,6 +189,12 @@ impl Failure {
     /// The exchange broke off after some of the request may have left, because of `source`.
     pub fn after_send(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { stage: Stage::AfterSend, cause: Cause::Broken, source: Some(source.into()) }
+    }
+
+    /// The transport cannot do that at all, because of `source`; no byte of the request left.
+    pub fn unsupported(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let cause = Cause::Unsupported;
+        Self { stage: Stage::BeforeSend, cause, source: Some(source.into()) }
     }
 
     /// A time limit was reached.
@@ -182,6 +213,11 @@ impl Failure {
         Self { stage, cause, source: None }
     }
 
+    /// Nobody said how the action went.
+    pub(crate) const fn abandoned() -> Self {
+        Self { stage: Stage::AfterSend, cause: Cause::Abandoned, source: None }
+    }
+
     /// Whether any of the request can have reached the server.
     #[must_use]
     pub const fn stage(&self) -> Stage {
@@ -198,12 +234,17 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.cause, self.stage) {
-            (Cause::Broken, Stage::BeforeSend) => f.write_str("could not connect")?,
+            (Cause::Broken, Stage::BeforeSend) | (Cause::Unsupported, _) => {
+                f.write_str("could not connect")?;
+            }
             (Cause::Broken, Stage::AfterSend) => f.write_str("connection broke")?,
             (Cause::TimedOut, Stage::BeforeSend) => f.write_str("timed out while connecting")?,
-            (Cause::TimedOut, Stage::AfterSend) => f.write_str("timed out waiting for an answer")?,
+            (Cause::TimedOut, Stage::AfterSend) => {
+                f.write_str("timed out waiting for an answer")?
+            }
             (Cause::Stopped, _) => f.write_str("stopped by the caller")?,
             (Cause::Left, _) => f.write_str("left an endpoint that was found dead")?,
+            (Cause::Abandoned, _) => f.write_str("abandoned before the answer came")?,
         }
         // The sources of HTTP libraries nest deeply and repeat themselves; the innermost one is the
         // operating system's word and all that an operator needs on one line.

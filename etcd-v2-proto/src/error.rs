@@ -1,7 +1,381 @@
-//! What can go wrong.
+//! What can go wrong, ordered by who is to blame.
+//!
+//! There is one [`Error`] for everything. It says what went wrong ([`Error::kind`]), what became of
+//! the request ([`Error::outcome`]) and which attempts led there ([`Error::attempts`]).
 
-/// What went wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
+mod code;
+mod kind;
+
+pub use code::Code;
+pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError, Unexpected};
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::conversation::{Cause, Failure, Stage};
+use crate::endpoint::Endpoint;
+
+/// What became of a request that did not end well.
+///
+/// It is told of reads, too, though it only matters for writes: a read that was stopped after its success
+/// had been announced is [applied](Self::Applied), and changed nothing all the same.
+///
+/// The order is the order of certainty that something happened: of several attempts, the greatest
+/// outcome counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "there is no fifth possibility")]
+pub enum Outcome {
+    /// Nothing reached a server: resolving, connecting or the handshake failed, or the request made
+    /// no sense to begin with.
+    NotSent,
+    /// A server understood the request and refused; nothing was done.
+    Rejected,
+    /// The request left, but no definite answer came: it may have been carried out, and may even be
+    /// carried out later.
+    Unknown,
+    /// A success was announced, but its details could not be read.
+    Applied,
+}
+
+/// Why a call failed.
+///
+/// One word long, so that a `Result` costs nothing on the way that succeeds.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    outcome: Outcome,
+    writes: bool,
+    endpoint: Option<Endpoint>,
+    attempts: Vec<Attempt>,
+}
+
+/// One attempt of a call that came to nothing.
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Error {}
+pub struct Attempt {
+    /// Who was asked.
+    pub endpoint: Endpoint,
+    /// When it ended, since the call began.
+    pub at: Duration,
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// What became of this attempt's request.
+    pub outcome: Outcome,
+}
+
+impl Error {
+    /// An error that is not one of a call. Its outcome is what the kind alone can tell.
+    pub fn new(kind: impl Into<ErrorKind>) -> Self {
+        let kind = kind.into();
+        let outcome = Outcome::of_kind(&kind);
+        Self::of_call(kind, outcome, false, None, Vec::new())
+    }
+
+    /// The error of a conversation that ended without having said anything.
+    pub(crate) fn nobody() -> Self {
+        Self::new(ErrorKind::Unavailable)
+    }
+
+    pub(crate) fn of_call(
+        kind: ErrorKind,
+        outcome: Outcome,
+        writes: bool,
+        endpoint: Option<Endpoint>,
+        attempts: Vec<Attempt>,
+    ) -> Self {
+        let worst = attempts.iter().map(|attempt| attempt.outcome).fold(outcome, Outcome::max);
+        Self { inner: Box::new(Inner { kind, outcome: worst, writes, endpoint, attempts }) }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.inner.kind
+    }
+
+    /// What became of the request; of several attempts, the greatest outcome.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.inner.outcome
+    }
+
+    /// Whether this was a write that was, or may have been, or may still be carried out.
+    #[must_use]
+    pub fn may_have_applied(&self) -> bool {
+        self.inner.writes && self.inner.outcome >= Outcome::Unknown
+    }
+
+    /// Whose answer, or whose failure to give one, ended the call; none where several did.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.inner.endpoint.as_ref()
+    }
+
+    /// The attempts that came to nothing, oldest first; of very many, the latest.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.inner.attempts
+    }
+
+    /// The refusal in etcd's own form, if that is what ended the call.
+    #[must_use]
+    pub fn etcd(&self) -> Option<&EtcdError> {
+        match &self.inner.kind {
+            ErrorKind::Etcd(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether etcd refused with this code.
+    #[must_use]
+    pub fn has_code(&self, code: Code) -> bool {
+        self.etcd().is_some_and(|refusal| refusal.code == code)
+    }
+
+    /// Whether the key, or a directory above it, does not exist (code 100).
+    #[must_use]
+    pub fn is_key_not_found(&self) -> bool {
+        self.has_code(Code::KEY_NOT_FOUND)
+    }
+
+    /// Whether a condition did not hold (code 101).
+    #[must_use]
+    pub fn is_compare_failed(&self) -> bool {
+        self.has_code(Code::COMPARE_FAILED)
+    }
+
+    /// Whether the key to create exists (code 105).
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        self.has_code(Code::ALREADY_EXISTS)
+    }
+
+    /// Whether the history that a watch asked for is gone (code 401, which is not HTTP's 401).
+    #[must_use]
+    pub fn is_history_cleared(&self) -> bool {
+        self.has_code(Code::HISTORY_CLEARED)
+    }
+
+    /// Whether credentials are missing, wrong or insufficient (code 110, or a bare HTTP 401).
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        let bare = match &self.inner.kind {
+            ErrorKind::Api(refusal) => Some(refusal.status),
+            ErrorKind::Unexpected(answer) => Some(answer.status),
+            _ => None,
+        };
+        self.has_code(Code::UNAUTHORIZED) || bare == Some(StatusCode::UNAUTHORIZED)
+    }
+
+    /// Whether no endpoint answered.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.inner.kind, ErrorKind::Unavailable)
+    }
+
+    /// Whether there is no leader at the moment: a bare status 503, as during an election.
+    #[must_use]
+    pub fn is_no_leader(&self) -> bool {
+        self.api_status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// Whether the member to remove was removed before (a bare status 410).
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.api_status() == Some(StatusCode::GONE)
+    }
+
+    /// Whether there is no such member (a bare status 404).
+    #[must_use]
+    pub fn is_member_not_found(&self) -> bool {
+        self.not_found("No such member")
+    }
+
+    /// Whether there is no such user.
+    #[must_use]
+    pub fn is_user_not_found(&self) -> bool {
+        self.not_found("auth: User ")
+    }
+
+    /// Whether there is no such role; also when a user holds a role that does not exist.
+    #[must_use]
+    pub fn is_role_not_found(&self) -> bool {
+        self.not_found("auth: Role ")
+    }
+
+    /// The refusal in the form of the smaller APIs, if that is what ended the call.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match &self.inner.kind {
+            ErrorKind::Api(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    fn api_status(&self) -> Option<StatusCode> {
+        self.api().map(|refusal| refusal.status)
+    }
+
+    /// The messages differ between versions in what follows the noun, and the status is that of all
+    /// that is missing.
+    fn not_found(&self, noun: &str) -> bool {
+        self.api().is_some_and(|refusal| {
+            refusal.status == StatusCode::NOT_FOUND && refusal.message.starts_with(noun)
+        })
+    }
+
+    /// Whether a time limit ended the call: its deadline, or that of its only attempt.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match &self.inner.kind {
+            ErrorKind::TimedOut => true,
+            ErrorKind::Failed(failure) => failure.cause() == Cause::TimedOut,
+            _ => false,
+        }
+    }
+
+    /// Whether the caller stopped the call.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.inner.kind, ErrorKind::Stopped)
+    }
+
+    /// The whole story on several lines: the error, then every attempt with its endpoint.
+    #[must_use]
+    pub fn detail(&self) -> Detail<'_> {
+        Detail { error: self }
+    }
+}
+
+/// The text of an error on several lines; see [`Error::detail`].
+#[derive(Debug)]
+pub struct Detail<'a> {
+    error: &'a Error,
+}
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, endpoint, attempts, .. } = &*self.error.inner;
+        write!(f, "{kind}")?;
+        if let Some(endpoint) = endpoint {
+            write!(f, "\n  at {endpoint}")?;
+        }
+        for (number, attempt) in attempts.iter().enumerate() {
+            let Attempt { endpoint, at, kind, outcome } = attempt;
+            let (number, at) = (number + 1, at.as_millis());
+            write!(f, "\n  attempt {number}: {endpoint} after {at} ms: {kind} ({outcome})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, endpoint, attempts, .. } = &*self.inner;
+        write!(f, "{kind}")?;
+        // What came before an answer that ended the call is left to the detail.
+        let attempts: &[Attempt] = if endpoint.is_some() { &[] } else { attempts };
+        match kind {
+            ErrorKind::Etcd(_) | ErrorKind::Api(_) => {}
+            _ => endpoint.iter().try_for_each(|endpoint| write!(f, " (at {endpoint})"))?,
+        }
+        // What each endpoint said last is what an operator wants to see on one line.
+        let mut seen: Vec<&Endpoint> = Vec::new();
+        for attempt in attempts.iter().rev() {
+            if seen.contains(&&attempt.endpoint) {
+                continue;
+            }
+            let separator = if seen.is_empty() { ": " } else { "; " };
+            write!(f, "{separator}{}: {}", attempt.endpoint, attempt.kind)?;
+            seen.push(&attempt.endpoint);
+        }
+        if self.may_have_applied() {
+            write!(f, " (outcome: {})", self.inner.outcome)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    /// The [detail](Self::detail), since this is what a `main` that returns an error prints; `{:#?}` shows
+    /// the parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, outcome, endpoint, attempts, .. } = &*self.inner;
+        if !f.alternate() {
+            return write!(f, "{} ({outcome})", self.detail());
+        }
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("outcome", outcome)
+            .field("endpoint", endpoint)
+            .field("attempts", attempts)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.kind.source()
+    }
+}
+
+impl<K: Into<ErrorKind>> From<K> for Error {
+    fn from(kind: K) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl Outcome {
+    fn of_kind(kind: &ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Failed(failure) | ErrorKind::RequestLineTooLong { failure, .. } => {
+                Self::of(failure)
+            }
+            ErrorKind::Etcd(refusal) => Self::of_refusal(refusal.status),
+            ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
+            ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
+            ErrorKind::V2Disabled | ErrorKind::Redirect(_) => Self::Rejected,
+            ErrorKind::EmptyBody | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => {
+                Self::Applied
+            }
+            _ => Self::NotSent,
+        }
+    }
+
+    /// The outcome of a request that was refused with this status.
+    pub(crate) fn of_refusal(status: StatusCode) -> Self {
+        let refused = status.is_redirection() || status.is_client_error();
+        if refused || status == StatusCode::NOT_IMPLEMENTED {
+            Self::Rejected
+        } else {
+            // A server that gave up on a write may still carry it out.
+            Self::Unknown
+        }
+    }
+
+    /// The outcome of an attempt that failed in this way.
+    #[must_use]
+    pub fn of(failure: &Failure) -> Self {
+        match failure.stage() {
+            Stage::BeforeSend => Self::NotSent,
+            Stage::AfterSend => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "not sent",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+            Self::Applied => "applied",
+        })
+    }
+}

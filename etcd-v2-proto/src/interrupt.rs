@@ -8,8 +8,10 @@ use std::time::Duration;
 
 /// A handle that interrupts a driver while it waits.
 ///
-/// Clones are the same handle. One driver has one interrupt: to stop many drivers with one handle,
-/// give each a [`child`](Self::child) of it. An async caller seldom needs one, since dropping the
+/// Clones are the same handle. To the users of a client it is [`new`](Self::new), [`stop`](Self::stop),
+/// [`is_stopped`](Self::is_stopped) and [`sleep`](Self::sleep), a pause that a stop ends; the rest is for
+/// drivers. One driver has one interrupt: to stop many with one handle, give each a
+/// [`child`](Self::child) of it, as the clients do. An async caller seldom needs one, since dropping the
 /// future stops the call, too.
 ///
 /// ```
@@ -51,8 +53,9 @@ pub struct Hook {
 struct Inner {
     state: Mutex<State>,
     changed: Condvar,
-    /// The registration with the handle this one is a child of, kept for its drop.
-    _parent: Option<Hook>,
+    /// The registration with the handle this one is a child of, kept for its drop, and that handle: a
+    /// stop has to come through it even if nobody else keeps it.
+    _parent: Option<(Hook, Arc<Self>)>,
 }
 
 #[derive(Default)]
@@ -95,7 +98,7 @@ impl Interrupt {
         let child = Arc::new_cyclic(|child| Inner {
             state: Mutex::default(),
             changed: Condvar::new(),
-            _parent: Some(inner.register(Listener::Child(Weak::clone(child)))),
+            _parent: Some((inner.register(Listener::Child(Weak::clone(child))), Arc::clone(inner))),
         });
         // Looked at after registering, so that a stop in between is not missed.
         if inner.lock().stopped {
@@ -162,18 +165,21 @@ impl Interrupt {
 
     /// Registers a function that breaks a blocked call, for instance by shutting down its socket.
     ///
-    /// It runs on the thread that uses the interrupt, or here and now if that has happened already.
-    /// Once the returned [`Hook`] is dropped it does not run any more. It must not use this interrupt.
+    /// It runs on the thread that uses the interrupt, or here and now if that has happened already,
+    /// and perhaps twice. Once the returned [`Hook`] is dropped it does not run any more. It must not
+    /// use this interrupt.
     pub fn on_interrupt(&self, breaker: impl Fn() + Send + 'static) -> Hook {
         let Some(inner) = &self.inner else { return Hook { owner: Weak::new(), id: 0 } };
-        let used = {
-            let state = inner.lock();
-            state.stopped || state.leave
-        };
-        if used {
+        let hook = inner.register(Listener::Breaker(Box::new(breaker)));
+        // Looked at after registering, so that a use in between is not missed.
+        let state = inner.lock();
+        if let Some(Listener::Breaker(breaker)) = state.listeners.get(&hook.id)
+            && (state.stopped || state.leave)
+        {
             breaker();
         }
-        inner.register(Listener::Breaker(Box::new(breaker)))
+        drop(state);
+        hook
     }
 }
 
@@ -254,5 +260,92 @@ impl State {
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_sleeper_is_woken_at_once() {
+        let interrupt = Interrupt::new();
+        let sleeper = interrupt.clone();
+        let sleeping = thread::spawn(move || sleeper.sleep(Duration::from_secs(60)));
+        interrupt.stop();
+        assert_eq!(sleeping.join().unwrap(), Err(Reason::Stopped));
+        assert_eq!(Interrupt::new().sleep(Duration::from_millis(1)), Ok(()));
+    }
+
+    #[test]
+    fn children_stop_with_their_parent_and_not_the_other_way() {
+        let parent = Interrupt::new();
+        let (first, second) = (parent.child(), parent.child());
+        first.stop();
+        assert!(!parent.is_stopped() && !second.is_stopped());
+        parent.leave();
+        assert_eq!(second.take(), None, "each driver leaves by itself");
+        parent.stop();
+        assert!(second.is_stopped() && parent.child().is_stopped());
+    }
+
+    #[test]
+    fn a_stop_reaches_grandchildren_whose_parent_is_forgotten() {
+        let all = Interrupt::new();
+        let grandchild = all.child().child();
+        all.stop();
+        assert!(grandchild.is_stopped());
+    }
+
+    #[test]
+    fn forgotten_children_leave_nothing_behind() {
+        let parent = Interrupt::new();
+        for _ in 0..100 {
+            drop(parent.child());
+        }
+        assert!(parent.inner.as_ref().unwrap().lock().listeners.is_empty());
+    }
+
+    #[test]
+    fn a_breaker_runs_while_it_is_hooked_and_never_after() {
+        let (interrupt, runs) = (Interrupt::new(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&runs);
+        let hook = interrupt.on_interrupt(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        interrupt.leave();
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        drop(hook);
+        interrupt.stop();
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+
+        let count = Arc::clone(&runs);
+        let _late = interrupt.on_interrupt(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        assert_eq!(runs.load(Ordering::SeqCst), 2, "it was used before");
+    }
+
+    #[test]
+    fn the_waker_of_the_latest_caller_is_woken() {
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let (interrupt, count) = (Interrupt::new(), Arc::new(Count(AtomicUsize::new(0))));
+        let waker = Waker::from(Arc::clone(&count));
+        let mut context = Context::from_waker(&waker);
+        assert!(interrupt.poll(&mut context).is_pending());
+        interrupt.leave();
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert_eq!(interrupt.poll(&mut context), Poll::Ready(Reason::Leave));
+        assert!(interrupt.poll(&mut context).is_pending());
+        assert!(Interrupt::never().poll(&mut context).is_pending());
     }
 }

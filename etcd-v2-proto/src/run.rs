@@ -59,6 +59,9 @@ impl<C: Conversation> AsyncRun<C> {
                     return end.err().map(Err);
                 }
             };
+            if matches!(event, Event::End | Event::Failed(_)) {
+                self.body = None;
+            }
             self.conversation.handle(self.now(), event);
         }
     }
@@ -140,6 +143,9 @@ impl<C: Conversation> Iterator for BlockingRun<C> {
                     return end.err().map(Err);
                 }
             };
+            if matches!(event, Event::End | Event::Failed(_)) {
+                self.body = None;
+            }
             self.conversation.handle(self.now(), event);
         }
     }

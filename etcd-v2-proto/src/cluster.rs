@@ -1,0 +1,371 @@
+//! The endpoints of a cluster, and what calls learn about them.
+//!
+//! All three types are plain values. A call starts from a [`Route`], a snapshot of the [`Cluster`],
+//! and reports a [`Detour`] when it found a better endpoint to begin with.
+
+use std::sync::Arc;
+
+use crate::credentials::Credentials;
+use crate::endpoint::Endpoint;
+use crate::error::{ErrorKind, Invalid};
+use crate::request::{ClusterId, Meta};
+
+/// The endpoints of one cluster, which of them is asked first, and as whom.
+///
+/// ```
+/// use etcd_v2_proto::Cluster;
+///
+/// let cluster = Cluster::parse(["http://10.0.0.1:2379,http://10.0.0.2:2379"])?;
+/// assert_eq!(cluster.endpoints().len(), 2);
+/// assert_eq!(cluster.pinned().as_str(), "http://10.0.0.1:2379");
+/// # Ok::<(), etcd_v2_proto::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// What the caller gave; never empty, never forgotten.
+    seeds: Arc<[Endpoint]>,
+    /// First the ring of those that are asked in turn, then the seeds that are not among them.
+    endpoints: Arc<[Endpoint]>,
+    /// How many endpoints the ring has; at least one.
+    ring: usize,
+    pinned: usize,
+    credentials: Option<Credentials>,
+    /// The cluster that answered first.
+    id: Option<ClusterId>,
+}
+
+impl Cluster {
+    /// A cluster whose first endpoint is asked first; endpoints named twice count once.
+    ///
+    /// User information in the endpoints becomes the [credentials](Self::credentials).
+    ///
+    /// # Errors
+    /// No endpoint at all, or endpoints with different user information.
+    pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Self, ErrorKind> {
+        let (seeds, credentials) = gather(endpoints)?;
+        let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
+        Ok(Self { seeds, endpoints, ring, pinned: 0, credentials, id: None })
+    }
+
+    /// The same from text: each item is a URL, or several with commas between them.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new), and texts that are no URLs of http or https.
+    pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, ErrorKind> {
+        Self::new(Endpoint::parse_list(texts)?)
+    }
+
+    /// Uses these credentials for every request.
+    ///
+    /// # Errors
+    /// If the endpoints came with other ones.
+    pub fn with_credentials(mut self, credentials: Credentials) -> Result<Self, ErrorKind> {
+        if self.credentials.as_ref().is_some_and(|own| *own != credentials) {
+            return Err(differing().into());
+        }
+        self.credentials = Some(credentials);
+        Ok(self)
+    }
+
+    /// The endpoints that are asked in turn, beginning at the [pinned](Self::pinned) one: the members' own
+    /// if they are known, else the seeds.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints[..self.ring]
+    }
+
+    /// The endpoints that the caller gave. They are asked when no other one answers.
+    #[must_use]
+    pub fn seeds(&self) -> &[Endpoint] {
+        &self.seeds
+    }
+
+    /// The cluster that answered first, if one has.
+    #[must_use]
+    pub const fn id(&self) -> Option<ClusterId> {
+        self.id
+    }
+
+    /// The endpoint that is asked first.
+    #[must_use]
+    pub fn pinned(&self) -> &Endpoint {
+        &self.endpoints[self.pinned]
+    }
+
+    /// As whom the cluster is asked.
+    #[must_use]
+    pub const fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Replaces the seeds, and forgets what was learned; the pin stays where it is if that endpoint is
+    /// among the new ones.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new), and user information other than the present credentials. The
+    /// cluster is as before then.
+    pub fn replace(
+        &mut self,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> Result<(), ErrorKind> {
+        let (seeds, credentials) = gather(endpoints)?;
+        match (&self.credentials, credentials) {
+            (Some(own), Some(new)) if *own != new => return Err(differing().into()),
+            (None, Some(new)) => self.credentials = Some(new),
+            _ => {}
+        }
+        self.id = None;
+        self.seeds = Arc::clone(&seeds);
+        self.set_ring(&seeds);
+        Ok(())
+    }
+
+    /// Asks the members' own endpoints from now on, and the seeds only when none of those answers.
+    /// The pin stays where it is if that endpoint is among them, unless there is a `leader` to begin
+    /// with. Without any endpoint nothing changes.
+    pub fn learn(&mut self, members: &[Endpoint], leader: Option<&Endpoint>) {
+        if members.is_empty() {
+            return;
+        }
+        self.set_ring(members);
+        if let Some(at) = self.endpoints().iter().position(|own| Some(own) == leader) {
+            self.pinned = at;
+        }
+    }
+
+    fn set_ring(&mut self, ring: &[Endpoint]) {
+        let mut endpoints: Vec<Endpoint> = Vec::with_capacity(ring.len() + self.seeds.len());
+        for endpoint in ring {
+            if !endpoints.contains(endpoint) {
+                endpoints.push(endpoint.clone());
+            }
+        }
+        let size = endpoints.len();
+        for seed in &*self.seeds {
+            if !endpoints.contains(seed) {
+                endpoints.push(seed.clone());
+            }
+        }
+        self.pinned = endpoints[..size].iter().position(|own| own == self.pinned()).unwrap_or(0);
+        (self.endpoints, self.ring) = (endpoints.into(), size);
+    }
+
+    /// Whom a call asks, in order: from the pinned endpoint on, then around.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        Route {
+            endpoints: Arc::clone(&self.endpoints),
+            ring: self.ring,
+            first: self.pinned,
+            credentials: self.credentials.clone(),
+            cluster_id: self.id,
+        }
+    }
+
+    /// Takes note of what a call learned: who the cluster is, and where to begin the next time. The
+    /// pin moves only if it has not moved meanwhile; says whether it did.
+    ///
+    /// So a hundred calls that failed at one endpoint move the pin once, and one that began long ago
+    /// cannot undo what others learned.
+    pub fn follow(&mut self, detour: &Detour) -> bool {
+        self.id = self.id.or(detour.cluster_id);
+        if *self.pinned() != detour.from {
+            return false;
+        }
+        let Some(to) = self.endpoints.iter().position(|endpoint| *endpoint == detour.to) else {
+            return false;
+        };
+        self.pinned = to;
+        true
+    }
+}
+
+/// Whom to ask, in order, and as whom: a snapshot of a [`Cluster`].
+#[derive(Clone, Debug)]
+pub struct Route {
+    endpoints: Arc<[Endpoint]>,
+    ring: usize,
+    first: usize,
+    credentials: Option<Credentials>,
+    cluster_id: Option<ClusterId>,
+}
+
+impl Route {
+    /// How many endpoints there are; at least one.
+    pub(crate) fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// The endpoint that is asked `position` places after the first one, beginning again after the
+    /// last: around the ring, then through the rest.
+    pub(crate) fn endpoint(&self, position: usize) -> &Endpoint {
+        let position = position % self.len();
+        let index = if position == 0 {
+            self.first
+        } else if self.first >= self.ring {
+            // The first one is not on the ring; it is left out of what follows.
+            if position <= self.first { position - 1 } else { position }
+        } else if position < self.ring {
+            (self.first + position) % self.ring
+        } else {
+            position
+        };
+        &self.endpoints[index]
+    }
+
+    /// All endpoints, in no particular order.
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// What is wrong with an answer from another cluster than the one that answered first, if it is.
+    pub(crate) fn foreign(&self, meta: &Meta) -> Option<ErrorKind> {
+        let (expected, found) = (self.cluster_id?, meta.cluster_id?);
+        (expected != found).then_some(ErrorKind::WrongCluster { expected, found })
+    }
+
+    /// Begins where a call was answered.
+    pub(crate) fn follow(&mut self, detour: &Detour) {
+        self.cluster_id = self.cluster_id.or(detour.cluster_id);
+        if let Some(to) = self.endpoints.iter().position(|endpoint| *endpoint == detour.to) {
+            self.first = to;
+        }
+    }
+
+    /// At which place an endpoint of this origin is asked.
+    pub(crate) fn position_of(&self, url: &url::Url) -> Option<usize> {
+        (0..self.len()).find(|position| self.endpoint(*position).is_origin_of(url))
+    }
+
+    pub(crate) const fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// The advice to begin with the endpoint at `position` the next time, and the news of who the
+    /// cluster is.
+    pub(crate) fn detour(&self, position: usize, cluster_id: Option<ClusterId>) -> Option<Detour> {
+        let (from, to) = (self.endpoint(0), self.endpoint(position));
+        let is_news = from != to || (self.cluster_id.is_none() && cluster_id.is_some());
+        is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id })
+    }
+}
+
+/// What a call learned: that beginning with one endpoint was not the best idea, but another may be;
+/// and which cluster answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detour {
+    from: Endpoint,
+    to: Endpoint,
+    cluster_id: Option<ClusterId>,
+}
+
+impl Detour {
+    /// The same advice for a cluster that has followed an earlier one of the same call.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self) -> Self {
+        self.from.clone_from(&earlier.to);
+        self
+    }
+}
+
+type Gathered = (Arc<[Endpoint]>, Option<Credentials>);
+
+fn gather(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Gathered, ErrorKind> {
+    let mut gathered: Vec<Endpoint> = Vec::new();
+    let mut credentials: Option<Credentials> = None;
+    for endpoint in endpoints {
+        if let Some(own) = endpoint.credentials() {
+            if credentials.as_ref().is_some_and(|other| other != own) {
+                return Err(differing().into());
+            }
+            credentials = Some(own.clone());
+        }
+        if !gathered.contains(&endpoint) {
+            gathered.push(endpoint);
+        }
+    }
+    if gathered.is_empty() {
+        return Err(ErrorKind::NoEndpoints);
+    }
+    Ok((gathered.into(), credentials))
+}
+
+fn differing() -> Invalid {
+    let reason = "differ: one client is one user, so give the same user information everywhere";
+    Invalid::new("credentials", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(texts: &[&str]) -> Cluster {
+        Cluster::parse(texts).unwrap()
+    }
+
+    fn detour(from: &str, to: &str) -> Detour {
+        Detour { from: from.parse().unwrap(), to: to.parse().unwrap(), cluster_id: None }
+    }
+
+    #[test]
+    fn commas_separate_and_doubles_count_once() {
+        let cluster = cluster(&["http://a:1, http://b:2", "http://a:1/"]);
+        assert_eq!(cluster.endpoints().len(), 2);
+        assert!(matches!(Cluster::parse([] as [&str; 0]), Err(ErrorKind::NoEndpoints)));
+    }
+
+    #[test]
+    fn the_pin_moves_only_from_where_it_is() {
+        let mut cluster = cluster(&["http://a:1,http://b:2,http://c:3"]);
+        assert!(cluster.follow(&detour("http://a:1", "http://b:2")));
+        assert!(!cluster.follow(&detour("http://a:1", "http://c:3")), "stale news");
+        assert!(!cluster.follow(&detour("http://b:2", "http://d:4")), "not an endpoint");
+        assert_eq!(cluster.pinned().as_str(), "http://b:2");
+        assert_eq!(cluster.route().endpoint(0).as_str(), "http://b:2");
+        assert_eq!(cluster.route().endpoint(2).as_str(), "http://a:1");
+    }
+
+    #[test]
+    fn replacing_keeps_the_pin_and_never_empties() {
+        let mut cluster = cluster(&["http://a:1,http://b:2"]);
+        cluster.follow(&detour("http://a:1", "http://b:2"));
+        cluster.replace(Endpoint::parse_list(["http://c:3,http://b:2"]).unwrap()).unwrap();
+        assert_eq!(cluster.pinned().as_str(), "http://b:2");
+        assert!(matches!(cluster.replace([]), Err(ErrorKind::NoEndpoints)));
+        assert_eq!(cluster.endpoints().len(), 2);
+    }
+
+    #[test]
+    fn the_seeds_are_asked_after_the_members() {
+        let mut cluster = cluster(&["http://a:1,http://s:9"]);
+        cluster.learn(&Endpoint::parse_list(["http://b:2,http://a:1,http://c:3"]).unwrap(), None);
+        let order = |cluster: &Cluster| {
+            let route = cluster.route();
+            let hosts = (0..route.len()).map(|at| route.endpoint(at).as_str()[7..8].to_owned());
+            hosts.collect::<String>()
+        };
+        assert_eq!(order(&cluster), "acbs", "the pin stays");
+        assert_eq!(cluster.endpoints().len(), 3);
+        assert!(cluster.follow(&detour("http://a:1", "http://s:9")));
+        assert_eq!(order(&cluster), "sbac");
+        let leader: Endpoint = "http://c:3".parse().unwrap();
+        cluster.learn(&Endpoint::parse_list(["http://b:2,http://c:3"]).unwrap(), Some(&leader));
+        assert_eq!(order(&cluster), "cbas");
+        cluster.learn(&[], None);
+        assert_eq!(order(&cluster), "cbas");
+        cluster.replace(Endpoint::parse_list(["http://d:4"]).unwrap()).unwrap();
+        assert_eq!(order(&cluster), "d");
+    }
+
+    #[test]
+    fn one_cluster_is_one_user() {
+        let same = cluster(&["http://u:p@a:1,http://b:2,http://u:p@c:3"]);
+        assert_eq!(same.credentials().map(Credentials::user), Some("u"));
+        for texts in ["http://u:p@a:1,http://v:p@b:2", "http://u:p@a:1,http://u:q@b:2"] {
+            let error = Cluster::parse([texts]).unwrap_err().to_string();
+            assert!(error.contains("credentials") && !error.contains("u:p"), "{error}");
+        }
+        let other = Credentials::new("w", "p").unwrap();
+        assert!(same.with_credentials(other).is_err());
+    }
+}

@@ -1,0 +1,396 @@
+//! One request and its answer, with failover, redirects and time limits.
+//!
+//! | state | event | next |
+//! |---|---|---|
+//! | asking | head 301, 302, 307, 308 | asking the target, or *rejected* |
+//! | asking | head from another cluster | *applied* or *rejected* |
+//! | asking | any other head | reading |
+//! | asking | failed before sending | *not sent* |
+//! | asking | failed after sending, elapsed | *unknown* |
+//! | reading | chunk | reading; too large: as the end, or *applied* if it is a success |
+//! | reading | end of a success | answered; undecodable: *applied* |
+//! | reading | end of a refusal | *rejected* or *unknown*, by status and body |
+//! | reading | failed, elapsed | as the end, or *applied* if it is a success |
+//! | resting | elapsed, failed otherwise | asking the first endpoint of the next pass |
+//! | any | failed, because stopped | over |
+//! | asking, reading | polled after the deadline | as elapsed; over, if nobody was asked yet |
+//! | asking, a write | polled again without an event | *unknown* |
+//!
+//! A label in italics ends an attempt, and what follows depends on what the request is for:
+//!
+//! | label | read | wait | write |
+//! |---|---|---|---|
+//! | *not sent* | next endpoint | next endpoint | next endpoint |
+//! | *rejected* by 501, 421, a bare 404 or a refused redirect | next endpoint | next endpoint | next endpoint |
+//! | *rejected* otherwise | over | over | over |
+//! | *unknown* | next endpoint | next endpoint | over, unless [`Policy::at_least_once`] |
+//! | *applied* | next endpoint; too large: over | over | over, unless [`Policy::at_least_once`] |
+//!
+//! After the last endpoint a read rests and begins another pass, until its deadline or
+//! [`Policy::passes`]. A read whose connection broke before a head came is asked once more at once
+//! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
+//! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::response::Parts;
+use http::{StatusCode, header};
+
+use crate::cluster::{Detour, Route};
+use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::framing::{Framer, Overflow};
+use crate::hop::{self, Hop};
+use crate::jitter::Jitter;
+use crate::judge::{self, Verdict};
+use crate::policy::Policy;
+use crate::request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
+use crate::tally::Tally;
+
+/// One request and its answer. Yields once, or finishes with an error.
+pub struct Exchange<R: Request> {
+    request: R,
+    encoded: Encoded,
+    route: Route,
+    policy: Arc<Policy>,
+    began: Duration,
+    /// When the call has to be over.
+    deadline: Option<Duration>,
+    jitter: Jitter,
+    tally: Tally,
+    /// How many passes over the endpoints are complete.
+    pass: u32,
+    /// Whether some attempt of this pass may end otherwise another time.
+    worth_another_pass: bool,
+    /// Which endpoint of the route is asked.
+    position: usize,
+    /// With which endpoint of the route to begin the next time.
+    preferred: usize,
+    /// Whether the only endpoint has had its second chance.
+    asked_again: bool,
+    /// Which cluster answered.
+    cluster_id: Option<ClusterId>,
+    state: State<R::Output>,
+}
+
+enum State<T> {
+    /// `began` is set when the attempt is handed out; a redirect does not start it anew.
+    Asking {
+        hop: Hop,
+        began: Option<Duration>,
+        handed_out: bool,
+    },
+    /// `heard` is when the last piece came.
+    Reading {
+        at: usize,
+        head: Head,
+        body: Framer,
+        heard: Duration,
+    },
+    Resting {
+        until: Duration,
+    },
+    Answered(T),
+    Failed(Error),
+    Over,
+}
+
+/// What is kept of a head; the rest would pin the buffer it was read into.
+struct Head {
+    status: StatusCode,
+    /// Whether the request takes this status for an answer.
+    accepted: bool,
+    meta: Meta,
+    /// Only of refusals.
+    content_type: String,
+}
+
+impl<R: Request> Exchange<R> {
+    /// An exchange that begins `now`. `seed` makes its pauses differ from those of other clients.
+    pub fn new(request: R, route: Route, policy: Arc<Policy>, seed: u64, now: Duration) -> Self {
+        let (encoded, invalid) = match request.encode() {
+            Ok(encoded) => (encoded, None),
+            Err(invalid) => (Encoded::nothing(), Some(State::Failed(Error::new(invalid)))),
+        };
+        let mut exchange = Self {
+            began: now,
+            deadline: policy.deadline(encoded.purpose).map(|deadline| now.saturating_add(deadline)),
+            tally: Tally::new(encoded.purpose.writes()),
+            jitter: Jitter::new(seed),
+            pass: 0,
+            worth_another_pass: false,
+            position: 0,
+            preferred: 0,
+            asked_again: false,
+            cluster_id: None,
+            state: State::Over,
+            request,
+            encoded,
+            route,
+            policy,
+        };
+        exchange.state = invalid.unwrap_or_else(|| exchange.ask());
+        exchange
+    }
+
+    /// What the head of a success said, while its body is being read, and for how long it has been idle
+    /// since, unless some of the body has come.
+    pub(crate) fn head(&self, now: Duration) -> Option<(&Meta, Option<Duration>)> {
+        match &self.state {
+            State::Reading { head, body, heard, .. } if head.accepted => {
+                let idle = body.is_empty().then(|| now.saturating_sub(*heard));
+                Some((&head.meta, idle))
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks the endpoint at the present position.
+    fn ask(&mut self) -> State<R::Output> {
+        match Hop::to(&self.route, self.position, &self.encoded) {
+            Ok(hop) => State::Asking { hop, began: None, handed_out: false },
+            Err(invalid) => {
+                let kind = invalid.into();
+                let verdict = Verdict { kind, outcome: Outcome::NotSent, ask_others: false };
+                State::Failed(self.tally.conclude(None, verdict))
+            }
+        }
+    }
+
+    fn read(&mut self, now: Duration, hop: &Hop, head: Parts) -> State<R::Output> {
+        let Parts { status, headers, .. } = head;
+        let at = hop.position.unwrap_or(self.position);
+        self.preferred = at;
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let accepted = self.request.accepts(status);
+        let (limit, content_type) = if accepted {
+            (self.policy.max_answer, String::new())
+        } else {
+            let content_type = text(header::CONTENT_TYPE).unwrap_or("no content type");
+            (self.policy.max_error_body, content_type.to_owned())
+        };
+        let expected = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let meta = Meta::from_headers(&headers);
+        let foreign = self.route.foreign(&meta).filter(|_| !self.policy.any_cluster);
+        if let Some(foreign) = foreign {
+            return self.fail(now, at, judge::foreign(status, foreign));
+        }
+        self.cluster_id = meta.cluster_id.or(self.cluster_id);
+        let head = Head { status, accepted, meta, content_type };
+        State::Reading { at, head, body: Framer::new(limit, expected), heard: now }
+    }
+
+    /// The body is as complete as it gets: is it an answer?
+    fn judge(&mut self, now: Duration, at: usize, head: Head, body: Vec<u8>) -> State<R::Output> {
+        let Head { status, accepted, meta, content_type } = head;
+        if !accepted {
+            return self.fail(now, at, judge::refusal(status, &content_type, &body));
+        }
+        match self.request.decode(Document { status, meta, body }) {
+            Ok(answer) => State::Answered(answer),
+            Err(kind) => self.fail(now, at, judge::unreadable(self.encoded.purpose, kind)),
+        }
+    }
+
+    /// An attempt at the endpoint `at` came to nothing: on to whatever is next.
+    fn fail(&mut self, now: Duration, at: usize, mut verdict: Verdict) -> State<R::Output> {
+        let writes = self.encoded.purpose.writes();
+        let endpoint = self.route.endpoint(at).clone();
+        if verdict.cause() == Some(Cause::Stopped) {
+            verdict.kind = ErrorKind::Stopped;
+            return State::Failed(self.tally.conclude(None, verdict));
+        }
+        if verdict.is_the_endpoints_fault() {
+            self.preferred = at + 1;
+        }
+        let repeatable =
+            !writes || verdict.outcome <= Outcome::Rejected || self.policy.at_least_once;
+        if !verdict.ask_others || !repeatable {
+            return State::Failed(self.tally.conclude(Some(endpoint), verdict));
+        }
+        let broke = verdict.cause() == Some(Cause::Broken) && verdict.outcome == Outcome::Unknown;
+        self.worth_another_pass |= verdict.may_change();
+        self.tally.count(endpoint, now.saturating_sub(self.began), verdict);
+        if self.left(now) == Some(Duration::ZERO) {
+            return State::Failed(self.tally.too_late());
+        }
+        if broke && !writes && self.route.len() == 1 && !mem::replace(&mut self.asked_again, true) {
+            return self.ask();
+        }
+        self.position = (self.position + 1) % self.route.len();
+        if self.position != 0 {
+            return self.ask();
+        }
+        let again = mem::take(&mut self.worth_another_pass)
+            && self.policy.allows_pass_after(self.encoded.purpose, self.pass);
+        let pause = self.jitter.up_to(Policy::pause_after(self.pass));
+        if !again || self.left(now).is_some_and(|left| left <= pause) {
+            return State::Failed(self.tally.nobody());
+        }
+        self.pass = self.pass.saturating_add(1);
+        State::Resting { until: now.saturating_add(pause) }
+    }
+
+    /// The position after an endpoint that is late to answer, if one is.
+    fn after_late(&self, now: Duration) -> Option<usize> {
+        /// An endpoint is late after half of the time that it was given, or after this.
+        const LATE: Duration = Duration::from_millis(250);
+        let State::Asking { hop, began: Some(began), .. } = &self.state else { return None };
+        let late = self.head_limit().map_or(LATE, |limit| LATE.min(limit / 2));
+        let is_late = now.saturating_sub(*began) >= late;
+        is_late.then(|| hop.position.unwrap_or(self.position) + 1)
+    }
+
+    fn head_limit(&self) -> Option<Duration> {
+        let auth = self.route.credentials().is_some();
+        self.policy.head(self.encoded.purpose, self.pass, auth)
+    }
+
+    /// What is left of the deadline.
+    fn left(&self, now: Duration) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_sub(now))
+    }
+
+    /// A limit, cut to what is left of the deadline, but long enough to be one.
+    fn cut(&self, now: Duration, limit: Option<Duration>) -> Option<Duration> {
+        let cut = match (limit, self.left(now)) {
+            (Some(limit), Some(left)) => Some(limit.min(left)),
+            (limit, left) => limit.or(left),
+        };
+        cut.map(|cut| cut.max(Duration::from_millis(1)))
+    }
+}
+
+impl<R: Request> Conversation for Exchange<R> {
+    type Item = R::Output;
+
+    fn poll(&mut self, now: Duration) -> Action<R::Output> {
+        let writes = self.encoded.purpose.writes();
+        let waits = match self.state {
+            State::Asking { handed_out: true, .. } if writes => {
+                self.preferred = self.after_late(now).unwrap_or(self.preferred);
+                self.handle(now, Event::Failed(Failure::abandoned()));
+                false
+            }
+            // Nobody has been asked yet, so nobody is to blame.
+            State::Asking { began: None, .. } if self.left(now) == Some(Duration::ZERO) => {
+                self.state = State::Failed(self.tally.too_late());
+                false
+            }
+            State::Asking { .. } | State::Reading { .. } => true,
+            _ => false,
+        };
+        if waits && self.left(now) == Some(Duration::ZERO) {
+            self.handle(now, Event::Elapsed);
+        }
+        let head_limit = self.head_limit();
+        match &mut self.state {
+            State::Asking { hop, began, handed_out } => {
+                *handed_out = true;
+                let spent = now.saturating_sub(*began.get_or_insert(now));
+                let request = hop.request(&self.encoded, &self.route);
+                let head = self.cut(now, head_limit.map(|limit| limit.saturating_sub(spent)));
+                let connect = self.cut(now, self.policy.connect);
+                let handshake = self.cut(now, self.policy.handshake);
+                let timing = Timing::new(connect, head).with_handshake(handshake);
+                Action::Send { request, timing }
+            }
+            State::Reading { head, body, heard, .. } => {
+                let idle =
+                    self.encoded.purpose == Purpose::Wait && head.accepted && body.is_empty();
+                let silence = if idle { None } else { self.policy.silence };
+                let spent = now.saturating_sub(*heard);
+                let timeout = self.cut(now, silence.map(|limit| limit.saturating_sub(spent)));
+                Action::Read { timeout }
+            }
+            State::Resting { until } => Action::Wait(until.saturating_sub(now)),
+            _ => match mem::replace(&mut self.state, State::Over) {
+                State::Answered(answer) => Action::Yield(answer),
+                State::Failed(error) => Action::Finish(Err(error)),
+                _ => Action::Finish(Ok(())),
+            },
+        }
+    }
+
+    fn handle(&mut self, now: Duration, event: Event) {
+        if matches!(&event, Event::Failed(failure) if failure.cause() == Cause::Stopped) {
+            self.preferred = self.after_late(now).unwrap_or(self.preferred);
+        }
+        self.state = match (mem::replace(&mut self.state, State::Over), event) {
+            (State::Asking { hop, began, .. }, Event::Head(head))
+                if hop::is_followable(head.status) =>
+            {
+                match hop::follow(&head, &hop, &self.route, &self.policy) {
+                    Ok(hop) => State::Asking { hop, began, handed_out: false },
+                    Err(error) => {
+                        let at = hop.position.unwrap_or(self.position);
+                        self.fail(now, at, Verdict::rejected(error))
+                    }
+                }
+            }
+            (State::Asking { hop, .. }, Event::Head(head)) => self.read(now, &hop, head),
+            (State::Asking { hop, .. }, Event::Failed(failure)) => {
+                let at = hop.position.unwrap_or(self.position);
+                self.fail(now, at, judge::lost(failure, hop.long_line(&self.encoded)))
+            }
+            (State::Asking { hop, handed_out, .. }, Event::Elapsed) => {
+                let stage = if handed_out { Stage::AfterSend } else { Stage::BeforeSend };
+                let at = hop.position.unwrap_or(self.position);
+                self.fail(now, at, judge::lost(Failure::timed_out(stage), None))
+            }
+            (State::Reading { at, head, mut body, .. }, Event::Chunk(chunk)) => {
+                match body.push(&chunk) {
+                    Ok(()) => State::Reading { at, head, body, heard: now },
+                    Err(Overflow { limit }) if head.accepted => {
+                        let kind = ErrorKind::TooLarge { limit };
+                        self.fail(now, at, judge::unreadable(self.encoded.purpose, kind))
+                    }
+                    Err(Overflow { .. }) => self.judge(now, at, head, body.take()),
+                }
+            }
+            (State::Reading { at, head, body, .. }, Event::End) => {
+                self.judge(now, at, head, body.take())
+            }
+            (State::Reading { at, head, body, .. }, Event::Failed(failure)) => {
+                if head.accepted {
+                    self.fail(now, at, judge::unreadable(self.encoded.purpose, failure.into()))
+                } else if failure.cause() == Cause::Stopped {
+                    let refusal = judge::refusal(head.status, &head.content_type, &body.take());
+                    self.fail(now, at, Verdict { kind: failure.into(), ..refusal })
+                } else {
+                    self.judge(now, at, head, body.take())
+                }
+            }
+            (reading @ State::Reading { .. }, Event::Elapsed) => {
+                self.state = reading;
+                return self.handle(now, Event::Failed(Failure::timed_out(Stage::AfterSend)));
+            }
+            (State::Resting { .. }, Event::Elapsed) => self.ask(),
+            (State::Resting { .. }, Event::Failed(failure)) => {
+                if failure.cause() == Cause::Stopped {
+                    self.fail(now, self.position, judge::lost(failure, None))
+                } else {
+                    self.ask()
+                }
+            }
+            // No other event follows from a state; a driver that makes one up changes nothing.
+            (state, _) => state,
+        };
+    }
+
+    fn detour(&self, now: Duration) -> Option<Detour> {
+        self.route.detour(self.after_late(now).unwrap_or(self.preferred), self.cluster_id)
+    }
+}
+
+impl<R: Request> fmt::Debug for Exchange<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("request", &self.encoded.path_and_query)
+            .field("endpoint", self.route.endpoint(self.position))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! Where an attempt goes: to an endpoint, and from there wherever redirects lead.
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use url::Url;
+
+use crate::cluster::Route;
+use crate::endpoint::shown;
+use crate::error::{Invalid, RedirectError};
+use crate::policy::{Policy, Redirect};
+use crate::request::Encoded;
+
+/// The name that this client goes by.
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("etcd-v2-rust/", env!("CARGO_PKG_VERSION")));
+
+/// Where an attempt goes next.
+#[derive(Clone, Debug)]
+pub(crate) struct Hop {
+    uri: Uri,
+    /// The value of the `Host` header.
+    host: HeaderValue,
+    /// Which endpoint of the route it is; none for a foreign server.
+    pub(crate) position: Option<usize>,
+    /// How many redirects led there.
+    followed: u32,
+}
+
+impl Hop {
+    /// The first hop of an attempt.
+    pub(crate) fn to(route: &Route, position: usize, encoded: &Encoded) -> Result<Self, Invalid> {
+        let endpoint = route.endpoint(position);
+        let uri = endpoint.uri(&encoded.path_and_query)?;
+        Ok(Self { uri, host: endpoint.host(), position: Some(position), followed: 0 })
+    }
+
+    /// The request for this hop. A foreign server gets no credentials.
+    pub(crate) fn request(&self, encoded: &Encoded, route: &Route) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        request.method_mut().clone_from(&encoded.method);
+        request.uri_mut().clone_from(&self.uri);
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::HOST, self.host.clone());
+        headers.insert(header::USER_AGENT, USER_AGENT);
+        if self.position.is_some()
+            && let Some(value) = route.credentials().and_then(|credentials| credentials.header())
+        {
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        if let Some((content_type, body)) = &encoded.body {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            request.body_mut().clone_from(body);
+        }
+        *request.headers_mut() = headers;
+        request
+    }
+
+    /// The length of the request line in bytes, if plaintext servers may reset the connection for it.
+    pub(crate) fn long_line(&self, encoded: &Encoded) -> Option<usize> {
+        /// With the line's end; etcd looks no further to recognise HTTP.
+        const LONGEST: usize = 4096;
+        let target = self.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let length = encoded.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
+        (length > LONGEST && self.uri.scheme_str() == Some("http")).then_some(length)
+    }
+}
+
+/// Whether this status can be followed with method and body: 301, 302, 307 and 308.
+pub(crate) const fn is_followable(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 307 | 308)
+}
+
+/// The next hop of an attempt that was answered with this head.
+pub(crate) fn follow(
+    head: &Parts,
+    hop: &Hop,
+    route: &Route,
+    policy: &Policy,
+) -> Result<Hop, RedirectError> {
+    let (status, headers) = (head.status, &head.headers);
+    let (from, followed) = (&hop.uri, hop.followed);
+    let location = headers.get(header::LOCATION).ok_or(RedirectError::NoLocation { status })?;
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let bad =
+        || RedirectError::BadLocation { location: shown(&location).chars().take(200).collect() };
+
+    let mut url = Url::parse(&from.to_string()).and_then(|from| from.join(&location));
+    if let Ok(url) = &mut url {
+        // User information is never taken from a server, nor shown.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_fragment(None);
+    }
+    let url = url.map_err(|_| bad())?;
+    let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
+    let host = host.ok_or_else(bad)?;
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host = HeaderValue::try_from(host).map_err(|_| bad())?;
+    let uri = Uri::try_from(url.as_str()).map_err(|_| bad())?;
+
+    let target = || url.to_string();
+    if followed >= policy.max_redirects {
+        return Err(RedirectError::TooMany { limit: policy.max_redirects, target: target() });
+    }
+    if from.scheme_str() == Some("https") && url.scheme() == "http" {
+        return Err(RedirectError::Downgrade { target: target() });
+    }
+    let position = route.position_of(&url);
+    if position.is_none() && !policy.foreign_redirects {
+        return Err(RedirectError::Foreign { target: target() });
+    }
+    if let Some(check) = &policy.check_redirect {
+        check
+            .ask(&Redirect { status, target: &uri, followed })
+            .map_err(|reason| RedirectError::Refused { target: target(), reason })?;
+    }
+    Ok(Hop { uri, host, position, followed: followed + 1 })
+}

@@ -1,0 +1,158 @@
+//! Telling a refusal by its status and body.
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::conversation::{Cause, Failure};
+use crate::error::{ApiError, ErrorKind, EtcdError, Outcome, RedirectError, Unexpected};
+use crate::request::Purpose;
+
+/// What a refusal means for the call.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) kind: ErrorKind,
+    pub(crate) outcome: Outcome,
+    /// Whether another endpoint may say something else.
+    pub(crate) ask_others: bool,
+}
+
+impl Verdict {
+    /// Somebody said no, though others may say yes.
+    pub(crate) fn rejected(kind: impl Into<ErrorKind>) -> Self {
+        Self { kind: kind.into(), outcome: Outcome::Rejected, ask_others: true }
+    }
+
+    /// Why the connection failed, if it did.
+    pub(crate) const fn cause(&self) -> Option<Cause> {
+        match &self.kind {
+            ErrorKind::Failed(failure) | ErrorKind::RequestLineTooLong { failure, .. } => {
+                Some(failure.cause())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether another endpoint is the better one to begin with.
+    pub(crate) fn is_the_endpoints_fault(&self) -> bool {
+        match self.cause() {
+            Some(cause) => cause != Cause::Abandoned,
+            None => self.ask_others || self.outcome == Outcome::Unknown,
+        }
+    }
+
+    /// Whether the same request to the same endpoint may end otherwise another time.
+    pub(crate) fn may_change(&self) -> bool {
+        self.outcome != Outcome::Rejected
+            && self.cause() != Some(Cause::Unsupported)
+            && !matches!(
+                self.kind,
+                ErrorKind::RequestLineTooLong { .. } | ErrorKind::WrongCluster { .. }
+            )
+    }
+}
+
+/// Judges an attempt that broke off before its head came, with the length of its request line if
+/// that is suspicious.
+pub(crate) fn lost(failure: Failure, long_line: Option<usize>) -> Verdict {
+    let outcome = Outcome::of(&failure);
+    let broke = failure.cause() == Cause::Broken && outcome == Outcome::Unknown;
+    let kind = match long_line {
+        Some(length) if broke => ErrorKind::RequestLineTooLong { length, failure },
+        _ => failure.into(),
+    };
+    Verdict { kind, outcome, ask_others: true }
+}
+
+/// Judges an answer whose status is not a success.
+///
+/// The body decides and not its declared type, which is `text/plain` for some of etcd's JSON. What
+/// is no etcd's refusal comes from something in between, or from another server.
+pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Verdict {
+    if status.is_redirection() {
+        return Verdict::rejected(RedirectError::Unfollowable { status });
+    }
+    let kind = read(status, content_type, body);
+    let outcome = Outcome::of_refusal(status);
+    let from_the_api = matches!(kind, ErrorKind::Etcd(_) | ErrorKind::Api(_));
+    let ask_others = match status {
+        // Not a member of this cluster, or not one by that name.
+        StatusCode::NOT_FOUND => !from_the_api,
+        StatusCode::MISDIRECTED_REQUEST => true,
+        _ => status.is_server_error(),
+    };
+    Verdict { kind, outcome, ask_others }
+}
+
+/// Judges an answer of another cluster than the one that was meant, which may have carried out what
+/// it was asked for.
+pub(crate) fn foreign(status: StatusCode, kind: ErrorKind) -> Verdict {
+    let outcome = if status.is_success() { Outcome::Applied } else { Outcome::of_refusal(status) };
+    Verdict { kind, outcome, ask_others: true }
+}
+
+/// Judges an answer whose status is a success, but whose body is of no use.
+pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind) -> Verdict {
+    // What is too large here is too large elsewhere, and a wait that has begun is resumed by its
+    // watch, from the right index.
+    let ask_others = purpose != Purpose::Wait && !matches!(kind, ErrorKind::TooLarge { .. });
+    let refused = matches!(kind, ErrorKind::NotLeader);
+    let outcome = if refused { Outcome::Rejected } else { Outcome::Applied };
+    Verdict { kind, outcome, ask_others }
+}
+
+fn read(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
+    #[derive(Deserialize)]
+    struct Message {
+        message: String,
+    }
+
+    let refusal = serde_json::from_slice::<EtcdError>(body).ok().or_else(|| cut_short(body));
+    if let Some(mut refusal) = refusal {
+        refusal.status = status;
+        return refusal.into();
+    }
+    if let Ok(Message { message }) = serde_json::from_slice(body) {
+        return ApiError { status, message }.into();
+    }
+    if status == StatusCode::NOT_FOUND && body.starts_with(b"404 page not found") {
+        return ErrorKind::V2Disabled;
+    }
+    Unexpected { status, content_type: content_type.to_owned(), excerpt: excerpt(body) }.into()
+}
+
+/// A refusal of which only the beginning is there: etcd puts the values that it compared into the cause,
+/// however long they are, and the code before it.
+fn cut_short(body: &[u8]) -> Option<EtcdError> {
+    /// The longest escape sequence of JSON, or of UTF-8, that may be cut in two.
+    const LONGEST_ESCAPE: usize = 12;
+    let without = |cut| {
+        let beginning = body.get(..body.len().checked_sub(cut)?)?;
+        serde_json::from_slice(&[beginning, b"\"}"].concat()).ok()
+    };
+    (0..=LONGEST_ESCAPE).find_map(without)
+}
+
+/// Enough of a body to recognise it by.
+fn excerpt(body: &[u8]) -> String {
+    const ENOUGH: usize = 200;
+    String::from_utf8_lossy(&body[..body.len().min(ENOUGH)]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_cause_of_any_text_keeps_the_code() {
+        for text in ["\u{4e2d}", "\u{1f600}", "a\u{4e2d}b", "\\\\", "\\u0000a", "\\ud83d\\ude00"] {
+            let cause = text.repeat(20);
+            let body = format!(r#"{{"errorCode":101,"message":"Compare failed","cause":"{cause}"#);
+            let code_ends = body.find("cause").unwrap_or_default() + 8;
+            for end in code_ends..=body.len() {
+                let refusal = cut_short(&body.as_bytes()[..end]);
+                let code = refusal.map(|refusal| refusal.code.number());
+                assert_eq!(code, Some(101), "{text:?} at {end}");
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What a keys request is answered with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::error::ErrorKind;
+use crate::json::{self, Malformed};
+use crate::request::{ClusterId, Document, Meta};
+use crate::tree::{Node, NodeRef, Tree};
+
+/// What happened to a node, or, for a read, what it looks like: etcd calls it an event.
+///
+/// It owns all it says, is cheap to clone and can be shared between threads.
+#[derive(Clone)]
+pub struct Change {
+    kind: ChangeKind,
+    tree: Arc<Tree>,
+    node: Option<u32>,
+    previous: Option<u32>,
+    meta: Meta,
+}
+
+/// What kind of change it is: etcd's `action`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// Nothing changed: the node was read.
+    Get,
+    /// Written, whatever was there.
+    Set,
+    /// Created where nothing was, or in order.
+    Create,
+    /// Written where something was, or refreshed.
+    Update,
+    /// Written on a condition.
+    CompareAndSwap,
+    /// Deleted.
+    Delete,
+    /// Deleted on a condition.
+    CompareAndDelete,
+    /// Removed because its time to live was over.
+    Expire,
+    /// A word that this crate does not know.
+    Other(Box<str>),
+}
+
+impl Change {
+    pub(crate) fn decode(document: Document) -> Result<Self, ErrorKind> {
+        let Document { meta, body, .. } = document;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Err(ErrorKind::EmptyBody);
+        }
+        let answer = json::decode(body)?;
+        let action = answer.action().filter(|action| !action.is_empty());
+        let action = action.ok_or_else(|| Malformed::new(0, "an action in the answer"))?;
+        let kind = ChangeKind::from(action);
+        Ok(Self { kind, node: answer.node, previous: answer.prev, tree: answer.tree, meta })
+    }
+
+    /// The same with keys as they are seen from `root`.
+    pub(super) fn seen_from(mut self, root: &str) -> Self {
+        // It was decoded a moment ago, so nobody else has it.
+        if let Some(tree) = Arc::get_mut(&mut self.tree) {
+            tree.strip(root);
+        }
+        self
+    }
+
+    /// The same, if it has a node.
+    pub(super) fn with_node(self) -> Result<Self, ErrorKind> {
+        match self.node {
+            Some(_) => Ok(self),
+            None => Err(Malformed::new(0, "a node in the answer").into()),
+        }
+    }
+
+    /// What kind of change it is.
+    #[must_use]
+    pub const fn kind(&self) -> &ChangeKind {
+        &self.kind
+    }
+
+    /// The node as it is now; after a removal, what is left to say of it.
+    ///
+    /// It is missing only from the answer to a write that
+    /// [asked for no value](super::Set::no_value_on_success). It is not always the node that a watch is
+    /// for: when a directory is removed, whoever watches something below it is told of the directory.
+    #[must_use]
+    pub fn node(&self) -> Option<Node<'_>> {
+        self.node.map(|index| Node::new(&self.tree, index))
+    }
+
+    /// The node as it was before, if there was one and the request changed it. Of a directory, the
+    /// children are not told.
+    #[must_use]
+    pub fn previous(&self) -> Option<Node<'_>> {
+        self.previous.map(|index| Node::new(&self.tree, index))
+    }
+
+    /// The key of the node, if there is a node.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.node().map(Node::key)
+    }
+
+    /// The value of the node, if there is a node and it is a file with one.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.node().and_then(Node::value)
+    }
+
+    /// Takes the value of the node.
+    #[must_use]
+    pub fn into_value(self) -> Option<String> {
+        self.value().map(str::to_owned)
+    }
+
+    /// The index at which the node was last modified. Of a change this is the change's own index,
+    /// also where the answer has no node: to go on watching, begin after it.
+    #[must_use]
+    pub fn index(&self) -> Option<u64> {
+        match self.node() {
+            Some(node) => node.modified_index(),
+            None => self.meta.etcd_index,
+        }
+    }
+
+    /// The index of the member's store, `X-Etcd-Index`: after a read, watch from here on to miss
+    /// nothing. On a change that was waited for, it is the index at which the wait began.
+    #[must_use]
+    pub const fn etcd_index(&self) -> Option<u64> {
+        self.meta.etcd_index
+    }
+
+    /// The index of the member's log, `X-Raft-Index`.
+    #[must_use]
+    pub const fn raft_index(&self) -> Option<u64> {
+        self.meta.raft_index
+    }
+
+    /// The term of the member's log, `X-Raft-Term`.
+    #[must_use]
+    pub const fn raft_term(&self) -> Option<u64> {
+        self.meta.raft_term
+    }
+
+    /// Which cluster answered, `X-Etcd-Cluster-Id`.
+    #[must_use]
+    pub const fn cluster_id(&self) -> Option<ClusterId> {
+        self.meta.cluster_id
+    }
+
+    /// All headers that say something about the cluster.
+    #[must_use]
+    pub const fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The change in etcd's own JSON form, without the headers.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut json = String::from("{\"action\":");
+        // An action is a word; writing into a string cannot fail.
+        json.push_str(&serde_json::Value::from(self.kind.as_str()).to_string());
+        for (name, node) in [("node", self.node()), ("prevNode", self.previous())] {
+            if let Some(node) = node {
+                json.push_str(&format!(",\"{name}\":"));
+                let _ = node.write_json(&mut json);
+            }
+        }
+        json.push('}');
+        json
+    }
+}
+
+impl ChangeKind {
+    /// etcd's word for it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::CompareAndSwap => "compareAndSwap",
+            Self::Delete => "delete",
+            Self::CompareAndDelete => "compareAndDelete",
+            Self::Expire => "expire",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// Whether the node is gone after it.
+    #[must_use]
+    pub const fn is_removal(&self) -> bool {
+        matches!(self, Self::Delete | Self::CompareAndDelete | Self::Expire)
+    }
+}
+
+impl From<&str> for ChangeKind {
+    fn from(word: &str) -> Self {
+        match word {
+            "get" => Self::Get,
+            "set" => Self::Set,
+            "create" => Self::Create,
+            "update" => Self::Update,
+            "compareAndSwap" => Self::CompareAndSwap,
+            "delete" => Self::Delete,
+            "compareAndDelete" => Self::CompareAndDelete,
+            "expire" => Self::Expire,
+            word => Self::Other(word.into()),
+        }
+    }
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl PartialEq for Change {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.node() == other.node()
+            && self.previous() == other.previous()
+            && self.meta == other.meta
+    }
+}
+
+impl Eq for Change {}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change")
+            .field("kind", &self.kind)
+            .field("node", &self.node())
+            .field("previous", &self.previous())
+            .field("meta", &self.meta)
+            .finish()
+    }
+}
+
+/// etcd's own JSON form, meant for `serde_json`: it is handed over as ready JSON.
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::value::RawValue::from_string(self.to_json())
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
+    }
+}
+
+/// Keeps the node of a change, if it has one.
+impl From<&Change> for Option<NodeRef> {
+    fn from(change: &Change) -> Self {
+        change.node().map(Node::to_ref)
+    }
+}

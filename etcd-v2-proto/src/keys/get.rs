@@ -1,0 +1,79 @@
+//! Reading keys.
+
+use http::Method;
+
+use crate::encoding::Pairs;
+use crate::error::{ErrorKind, Invalid};
+use crate::request::{Document, Encoded, Purpose, Request};
+
+use super::change::Change;
+use super::target::{Target, keys_request};
+
+/// Reads a file, or lists a directory: `GET /v2/keys/…`.
+///
+/// The answer is a [`Change`] of kind [`Get`](super::ChangeKind::Get) whose node is always there.
+///
+/// ```
+/// use etcd_v2_proto::Request;
+/// use etcd_v2_proto::keys::Get;
+///
+/// let services = Get::new("/services").recursive().sorted();
+/// assert_eq!(services.encode()?.path_and_query, "/v2/keys/services?recursive=true&sorted=true");
+/// # Ok::<(), etcd_v2_proto::Invalid>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Get {
+    target: Target,
+    recursive: bool,
+    sorted: bool,
+    quorum: bool,
+}
+
+impl Get {
+    /// Reads the key as the asked member has it, which may be behind the others.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self { target: Target::new(key), recursive: false, sorted: false, quorum: false }
+    }
+
+    /// Lists everything below a directory and not just its children (`recursive`).
+    pub const fn recursive(mut self) -> Self {
+        self.recursive = true;
+        self
+    }
+
+    /// Sorts the children of each directory by key; otherwise their order is random (`sorted`).
+    pub const fn sorted(mut self) -> Self {
+        self.sorted = true;
+        self
+    }
+
+    /// Reads through consensus (`quorum`): never stale, but as costly to the cluster as a write.
+    pub const fn quorum(mut self) -> Self {
+        self.quorum = true;
+        self
+    }
+}
+
+impl Request for Get {
+    type Output = Change;
+
+    fn encode(&self) -> Result<Encoded, Invalid> {
+        let mut query = Pairs::after_path(self.target.path()?);
+        query.flag_if("quorum", self.quorum);
+        query.flag_if("recursive", self.recursive);
+        query.flag_if("sorted", self.sorted);
+        let purpose = match (self.quorum, self.recursive) {
+            (true, _) => Purpose::QuorumRead,
+            (false, true) => Purpose::Listing,
+            (false, false) => Purpose::Read,
+        };
+        Encoded::new(Method::GET, query.finish(), purpose)
+    }
+
+    fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
+        self.target.decode(document)?.with_node()
+    }
+}
+
+keys_request!(Get);

@@ -1,0 +1,76 @@
+//! Creating keys in order.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::encoding::{FORM, Pairs};
+use crate::error::{ErrorKind, Invalid};
+use crate::request::{Document, Encoded, Purpose, Request};
+
+use super::change::Change;
+use super::target::{Target, keys_request};
+use super::ttl::Ttl;
+
+/// Creates a key in a directory, under a name that is greater than all before: `POST /v2/keys/…`.
+///
+/// The name, 20 digits, is in the answer's node. If the answer is lost, nobody knows whether the key
+/// was created; give it a unique value, so that it can be looked for.
+///
+/// ```
+/// use etcd_v2_proto::Request;
+/// use etcd_v2_proto::keys::Push;
+///
+/// let job = Push::new("/queue", "job 1").encode()?;
+/// assert_eq!(job.method, "POST");
+/// assert_eq!(job.body.unwrap().1, "value=job+1");
+/// # Ok::<(), etcd_v2_proto::Invalid>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Push {
+    target: Target,
+    /// None for a directory.
+    value: Option<String>,
+    ttl: Ttl,
+}
+
+impl Push {
+    /// Creates a file with this value.
+    pub fn new(directory: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { target: Target::new(directory), value: Some(value.into()), ttl: Ttl::Absent }
+    }
+
+    /// Creates a directory (`dir`).
+    pub fn directory(directory: impl Into<String>) -> Self {
+        Self { target: Target::new(directory), value: None, ttl: Ttl::Absent }
+    }
+
+    /// Lets the key live that long (`ttl`), rounded up to whole seconds; zero is refused.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Ttl::Live(ttl);
+        self
+    }
+}
+
+impl Request for Push {
+    type Output = Change;
+
+    fn encode(&self) -> Result<Encoded, Invalid> {
+        let mut query = Pairs::after_path(self.target.path()?);
+        query.flag_if("dir", self.value.is_none());
+        let mut form = Pairs::form();
+        self.ttl.encode(&mut form)?;
+        if let Some(value) = &self.value {
+            form.text("value", value);
+        }
+        Encoded::new(Method::POST, query.finish(), Purpose::Write)
+            .map(|encoded| encoded.with_body(FORM, form.finish()))
+    }
+
+    fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
+        self.target.decode(document)?.with_node()
+    }
+}
+
+keys_request!(Push);

@@ -1,0 +1,219 @@
+//! Writing keys.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::encoding::{FORM, Pairs};
+use crate::error::{ErrorKind, Invalid};
+use crate::request::{Document, Encoded, Request};
+
+use super::change::Change;
+use super::condition::Condition;
+use super::target::{Target, keys_request};
+use super::ttl::Ttl;
+
+/// Writes a file or makes a directory: `PUT /v2/keys/…`.
+///
+/// A write without a [`ttl`](Self::ttl) makes the key permanent, whatever it was before; only
+/// [`refresh`](Self::refresh) keeps what it does not mention. Directories above the key are made as
+/// needed.
+///
+/// ```
+/// use std::time::Duration;
+/// use etcd_v2_proto::Request;
+/// use etcd_v2_proto::keys::Set;
+///
+/// let swap = Set::new("/leader", "b").if_index(7).ttl(Duration::from_secs(30));
+/// assert_eq!(swap.encode()?.body.unwrap().1, "prevIndex=7&ttl=30&value=b");
+///
+/// let error = Set::new("/leader", "b").if_value("").encode().unwrap_err();
+/// assert_eq!(error.field, "prevValue");
+/// # Ok::<(), etcd_v2_proto::Invalid>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Set {
+    target: Target,
+    content: Content,
+    ttl: Ttl,
+    condition: Condition,
+    prev_exist: Option<bool>,
+    no_value_on_success: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    File(String),
+    Directory,
+    /// The value that is there. A value given besides is kept only to be refused.
+    Kept(String),
+}
+
+impl Set {
+    /// Writes a value, whatever was there, except over a directory (code 102).
+    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            target: Target::new(key),
+            content: Content::File(value.into()),
+            ttl: Ttl::Absent,
+            condition: Condition::default(),
+            prev_exist: None,
+            no_value_on_success: false,
+        }
+    }
+
+    /// Writes a value only if the key does not exist (code 105 if it does).
+    pub fn create(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::new(key, value).if_absent()
+    }
+
+    /// Writes a value only if the key exists (code 100 if it does not).
+    pub fn update(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::new(key, value).if_exists()
+    }
+
+    /// Makes a directory where there is nothing yet (code 105 otherwise).
+    pub fn mkdir(key: impl Into<String>) -> Self {
+        Self::new(key, "").directory().if_absent()
+    }
+
+    /// Renews the time to live of a file or a directory and keeps its value (`refresh`).
+    ///
+    /// Its modified index changes. Whoever holds a lock by such a key makes sure that it is still the
+    /// holder, `Set::refresh(key, ttl).if_value(me)`, gives it up by `Delete::new(key).if_value(me)`, and
+    /// gives the refresh a deadline well below the ttl
+    /// ([`write_deadline`](crate::Policy::write_deadline)): counted from before the last refresh that
+    /// succeeded was sent, the lock lasts for one ttl, answer or not.
+    ///
+    /// Watchers are not told, though each refresh takes one of the 1000 places in the history that
+    /// watchers depend on. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
+    pub fn refresh(key: impl Into<String>, ttl: Duration) -> Self {
+        let mut refresh = Self::new(key, "").ttl(ttl).if_exists();
+        refresh.content = Content::Kept(String::new());
+        refresh
+    }
+
+    /// Writes this value.
+    pub fn value(mut self, value: impl Into<String>) -> Self {
+        self.content = match self.content {
+            Content::Kept(_) => Content::Kept(value.into()),
+            Content::File(_) | Content::Directory => Content::File(value.into()),
+        };
+        self
+    }
+
+    /// Makes a directory instead of a file (`dir`).
+    ///
+    /// As etcd has it, this **replaces a file** that is there; with [`if_exists`](Self::if_exists) it
+    /// even **erases the value** of that file. [`mkdir`](Self::mkdir) does neither, and
+    /// [`refresh`](Self::refresh) renews the time to live of a directory safely.
+    pub fn directory(mut self) -> Self {
+        self.content = Content::Directory;
+        self
+    }
+
+    /// Lets the key live that long (`ttl`), rounded up to whole seconds; zero is refused.
+    ///
+    /// The leader removes it then, up to half a second late, and not at all while there is no leader.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Ttl::Live(ttl);
+        self
+    }
+
+    /// Makes the key permanent, in so many words: `ttl=`. Leaving the ttl out does the same.
+    pub const fn without_ttl(mut self) -> Self {
+        self.ttl = Ttl::Cleared;
+        self
+    }
+
+    /// Only if this is the present value (`prevValue`; code 101 if not). An empty one is refused,
+    /// since etcd cannot compare with it: use [`if_index`](Self::if_index).
+    pub fn if_value(mut self, value: impl Into<String>) -> Self {
+        self.condition.value = Some(value.into());
+        self
+    }
+
+    /// Only if the key was last modified at this index (`prevIndex`; code 101 if not). Zero is
+    /// refused, since etcd would ignore it.
+    pub const fn if_index(mut self, index: u64) -> Self {
+        self.condition.index = Some(index);
+        self
+    }
+
+    /// Only if the key exists (`prevExist=true`; code 100 if not). Of this and
+    /// [`if_absent`](Self::if_absent), the last one counts.
+    pub const fn if_exists(mut self) -> Self {
+        self.prev_exist = Some(true);
+        self
+    }
+
+    /// Only if the key does not exist (`prevExist=false`; code 105 if it does).
+    pub const fn if_absent(mut self) -> Self {
+        self.prev_exist = Some(false);
+        self
+    }
+
+    /// Leaves the nodes out of the answer (`noValueOnSuccess`, etcd 3.1 and later): its
+    /// [`node`](Change::node) is none then, and its [`etcd_index`](Change::etcd_index) is that of the
+    /// write.
+    pub const fn no_value_on_success(mut self) -> Self {
+        self.no_value_on_success = true;
+        self
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        if self.prev_exist == Some(false) && self.condition.is_some() {
+            let reason = "cannot be false together with prevValue or prevIndex, \
+                          which etcd would ignore";
+            return Err(Invalid::new("prevExist", reason));
+        }
+        match &self.content {
+            Content::Directory if self.condition.value.is_some() => {
+                Err(Invalid::new("prevValue", "cannot be compared with a directory"))
+            }
+            Content::Kept(value) if !value.is_empty() => Err(Invalid::new(
+                "value",
+                "cannot be given to a refresh, which keeps what is there",
+            )),
+            Content::Kept(_) if !matches!(self.ttl, Ttl::Live(_)) => {
+                Err(Invalid::new("ttl", "is missing from a refresh"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Request for Set {
+    type Output = Change;
+
+    fn encode(&self) -> Result<Encoded, Invalid> {
+        self.check()?;
+        let mut query = Pairs::after_path(self.target.path()?);
+        query.flag_if("dir", self.content == Content::Directory);
+        query.flag_if("noValueOnSuccess", self.no_value_on_success);
+
+        // The conditions are in the form: in the query, a long value would break the connection.
+        let mut form = Pairs::form();
+        if let Some(exist) = self.prev_exist {
+            form.flag("prevExist", exist);
+        }
+        self.condition.encode(&mut form)?;
+        form.flag_if("refresh", matches!(self.content, Content::Kept(_)));
+        self.ttl.encode(&mut form)?;
+        match &self.content {
+            Content::File(value) | Content::Kept(value) => form.text("value", value),
+            Content::Directory => {}
+        }
+
+        Encoded::new(Method::PUT, query.finish(), self.condition.purpose())
+            .map(|encoded| encoded.with_body(FORM, form.finish()))
+    }
+
+    fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
+        let change = self.target.decode(document)?;
+        if self.no_value_on_success { Ok(change) } else { change.with_node() }
+    }
+}
+
+keys_request!(Set);

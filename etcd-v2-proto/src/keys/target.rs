@@ -1,0 +1,115 @@
+//! Where in the key space a request goes.
+
+use std::sync::Arc;
+
+use crate::encoding::push_segment;
+use crate::error::{ErrorKind, Invalid};
+use crate::request::{Document, Request};
+
+use super::change::Change;
+use super::key::{Key, segments};
+
+/// The path of the key space on every etcd.
+pub const DEFAULT_PREFIX: &str = "/v2/keys";
+
+/// A request of the keys API.
+pub trait KeysRequest: Request {
+    /// Aims the request at a key space under another path than [`DEFAULT_PREFIX`], as some proxies
+    /// have it.
+    #[must_use]
+    fn with_prefix(self, prefix: impl Into<Arc<str>>) -> Self;
+
+    /// Takes this key for the root: it is put before the key of the request, and taken off the keys in
+    /// the answer. A change of a directory above it, as a watch may tell, is one of the root then.
+    #[must_use]
+    fn with_root(self, root: Key) -> Self;
+}
+
+/// A key, as the caller gave it, in a key space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    key: String,
+    prefix: Option<Arc<str>>,
+    root: Option<Key>,
+}
+
+impl Target {
+    pub(super) fn new(key: impl Into<String>) -> Self {
+        Self { key: key.into(), prefix: None, root: None }
+    }
+
+    pub(super) fn set_prefix(&mut self, prefix: Arc<str>) {
+        self.prefix = Some(prefix);
+    }
+
+    pub(super) const fn has_prefix(&self) -> bool {
+        self.prefix.is_some()
+    }
+
+    /// The key.
+    pub(super) fn key(&self) -> Result<Key, Invalid> {
+        self.key.parse()
+    }
+
+    pub(super) fn set_root(&mut self, root: Key) {
+        self.root = Some(root).filter(|root| !root.is_root());
+    }
+
+    /// The answer, with keys as they are seen from the root.
+    pub(super) fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
+        let change = Change::decode(document)?;
+        Ok(match &self.root {
+            Some(root) => change.seen_from(root.as_str()),
+            None => change,
+        })
+    }
+
+    /// The percent-encoded path.
+    pub(super) fn path(&self) -> Result<String, Invalid> {
+        let prefix = self.prefix.as_deref();
+        let room = prefix.unwrap_or(DEFAULT_PREFIX).len() + self.key.len();
+        // With some room for what is escaped, and for the query.
+        let mut path = String::with_capacity(room + room / 4 + 48);
+        match prefix {
+            None => path.push_str(DEFAULT_PREFIX),
+            Some(prefix) => {
+                push(&mut path, prefix).map_err(|error| Invalid::new("key prefix", error.reason))?
+            }
+        }
+        if let Some(root) = &self.root {
+            push(&mut path, root.as_str())?;
+        }
+        push(&mut path, &self.key)?;
+        if path.is_empty() {
+            path.push('/');
+        }
+        Ok(path)
+    }
+}
+
+fn push(path: &mut String, text: &str) -> Result<(), Invalid> {
+    for segment in segments(text) {
+        path.push('/');
+        push_segment(path, segment?);
+    }
+    Ok(())
+}
+
+/// Implements what all keys requests have in common, for a type with a field `target`.
+macro_rules! keys_request {
+    ($request:ty) => {
+        impl crate::keys::KeysRequest for $request {
+            fn with_prefix(mut self, prefix: impl Into<std::sync::Arc<str>>) -> Self {
+                self.target.set_prefix(prefix.into());
+                self
+            }
+
+            fn with_root(mut self, root: crate::keys::Key) -> Self {
+                self.target.set_root(root);
+                self
+            }
+        }
+    };
+}
+
+pub(super) use keys_request;

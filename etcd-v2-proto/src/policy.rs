@@ -1,0 +1,220 @@
+//! How patient to be, how much to take, and where to stop.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{StatusCode, Uri};
+
+use crate::request::Purpose;
+
+/// How patient a call is and how much it takes.
+///
+/// Reads are impatient, because asking somebody else costs nothing; writes are patient, because
+/// giving up on one leaves its outcome unknown. `None` means no limit. The size of the headers of an
+/// answer is limited by the transport.
+///
+/// ```
+/// use std::time::Duration;
+/// use etcd_v2_proto::Policy;
+///
+/// let mut policy = Policy::default();
+/// policy.read_deadline = Some(Duration::from_secs(1));
+/// policy.passes = Some(1); // as the Go client does
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The longest that a read takes in all, redirects and other endpoints included. 5 seconds, as
+    /// Go's `DefaultRequestTimeout`. A wait has none; see [`wait_head`](Self::wait_head).
+    pub read_deadline: Option<Duration>,
+    /// The longest that a write or a quorum read takes in all. 8 seconds: the server itself gives up
+    /// after 5 seconds and two elections, which are 7 by default.
+    pub write_deadline: Option<Duration>,
+    /// The longest that one attempt spends on resolving and connecting. 1 second.
+    pub connect: Option<Duration>,
+    /// The longest that one attempt spends on the TLS handshake after that. 3 seconds.
+    pub handshake: Option<Duration>,
+    /// The longest to wait for the head of a local read of one key, connecting included, in the first
+    /// pass over the endpoints; each later pass has four times as much. 100 milliseconds, so that a
+    /// stopped member costs no more. Over slow lines, raise it above a few round trips.
+    pub read_head: Option<Duration>,
+    /// The same for a recursive listing, which the server has to put together first. 1 second.
+    pub listing_head: Option<Duration>,
+    /// The longest to wait for the head of a write or of a quorum read. 7 seconds: giving up before
+    /// the server does makes outcomes unknown that need not be.
+    pub write_head: Option<Duration>,
+    /// The longest to wait for the head of a wait, at each endpoint. 5 seconds: real servers send it at
+    /// once. Behind etcd's own v2 proxy, which holds it back until the first change, use `None`.
+    pub wait_head: Option<Duration>,
+    /// What the two limits for heads of local reads are raised by while credentials are in use,
+    /// since the server hashes the password for every request. 300 milliseconds.
+    pub auth_allowance: Duration,
+    /// The longest silence within the body of an answer, though not of a wait that has nothing to
+    /// tell yet. 10 seconds.
+    pub silence: Option<Duration>,
+    /// The largest answer to take, in bytes. 64 MiB; an answer of 100,000 keys has about 16.
+    pub max_answer: usize,
+    /// How much of the body of a refusal is looked at, in bytes. 64 KiB.
+    pub max_error_body: usize,
+    /// How many times the endpoints are tried in turn. By default, `None`, a read goes on until its
+    /// deadline, with growing pauses; a wait, and a write that was certainly not sent, is offered to each
+    /// endpoint once. `Some(1)` is what the Go client does; 0 counts as 1. With neither passes nor
+    /// deadline a read that nobody answers does not end.
+    pub passes: Option<u32>,
+    /// Repeat writes at the next endpoint even where nobody knows whether they were applied.
+    ///
+    /// Off by default, for what it can do: [`Push`](crate::keys::Push) leaves several keys, a
+    /// comparison or a create that succeeded is reported as failed, and a request that a stopped
+    /// server still holds overwrites newer values when that server wakes up.
+    pub at_least_once: bool,
+    /// How many redirects in a row are followed. 10.
+    pub max_redirects: u32,
+    /// Follow redirects to servers that are not endpoints of the cluster, without credentials. Off.
+    pub foreign_redirects: bool,
+    /// Take answers from other clusters than the one that answered first, too. Off.
+    pub any_cluster: bool,
+    /// Believe members that advertise loopback or unspecified addresses, such as `localhost` or
+    /// `0.0.0.0`. Off; members that are reached through loopback themselves are believed anyway.
+    pub local_urls: bool,
+    /// What the URLs that members advertise are mapped to, for instance behind a NAT, before they are
+    /// judged; `None` leaves one out. No mapping by default.
+    pub map_url: Option<MapUrl>,
+    /// Asked before each redirect that would be followed. None by default.
+    pub check_redirect: Option<CheckRedirect>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            read_deadline: Some(Duration::from_secs(5)),
+            write_deadline: Some(Duration::from_secs(8)),
+            connect: Some(Duration::from_secs(1)),
+            handshake: Some(Duration::from_secs(3)),
+            read_head: Some(Duration::from_millis(100)),
+            listing_head: Some(Duration::from_secs(1)),
+            write_head: Some(Duration::from_secs(7)),
+            wait_head: Some(Duration::from_secs(5)),
+            auth_allowance: Duration::from_millis(300),
+            silence: Some(Duration::from_secs(10)),
+            max_answer: 64 << 20,
+            max_error_body: 64 << 10,
+            passes: None,
+            at_least_once: false,
+            max_redirects: 10,
+            foreign_redirects: false,
+            any_cluster: false,
+            local_urls: false,
+            map_url: None,
+            check_redirect: None,
+        }
+    }
+}
+
+impl Policy {
+    /// The longest that such a call takes in all.
+    pub(crate) const fn deadline(&self, purpose: Purpose) -> Option<Duration> {
+        match purpose {
+            Purpose::Read | Purpose::Listing => self.read_deadline,
+            Purpose::Wait => None,
+            Purpose::QuorumRead | Purpose::GuardedWrite | Purpose::Write => self.write_deadline,
+        }
+    }
+
+    /// The longest that an attempt in this pass (counted from 0) waits for its head.
+    pub(crate) fn head(&self, purpose: Purpose, pass: u32, auth: bool) -> Option<Duration> {
+        let base = match purpose {
+            Purpose::Read => self.read_head,
+            Purpose::Listing => self.listing_head,
+            Purpose::Wait => return self.wait_head,
+            Purpose::QuorumRead | Purpose::GuardedWrite | Purpose::Write => return self.write_head,
+        };
+        let allowance = if auth { self.auth_allowance } else { Duration::ZERO };
+        base.map(|base| base.saturating_add(allowance).saturating_mul(4_u32.saturating_pow(pass)))
+    }
+
+    /// Whether another pass over the endpoints may follow this one (counted from 0).
+    pub(crate) const fn allows_pass_after(&self, purpose: Purpose, pass: u32) -> bool {
+        match self.passes {
+            Some(passes) => pass + 1 < passes,
+            None => !purpose.writes() && !matches!(purpose, Purpose::Wait),
+        }
+    }
+
+    /// The longest pause before the pass after this one (counted from 0).
+    pub(crate) fn pause_after(pass: u32) -> Duration {
+        const FIRST: Duration = Duration::from_millis(25);
+        const LONGEST: Duration = Duration::from_secs(1);
+        FIRST.saturating_mul(2_u32.saturating_pow(pass)).min(LONGEST)
+    }
+}
+
+/// A check that is asked before a redirect is followed; see [`Policy::check_redirect`].
+#[derive(Clone)]
+pub struct CheckRedirect(Arc<Check>);
+
+type Check = dyn Fn(&Redirect<'_>) -> Result<(), String> + Send + Sync;
+
+impl CheckRedirect {
+    /// A check that allows a redirect by `Ok`, or gives the reason against it.
+    ///
+    /// ```
+    /// use etcd_v2_proto::{CheckRedirect, Policy};
+    ///
+    /// let mut policy = Policy::default();
+    /// policy.check_redirect = Some(CheckRedirect::new(|redirect| match redirect.followed {
+    ///     0..=2 => Ok(()),
+    ///     _ => Err("three are enough".to_owned()),
+    /// }));
+    /// ```
+    pub fn new(
+        check: impl Fn(&Redirect<'_>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(check))
+    }
+
+    pub(crate) fn ask(&self, redirect: &Redirect<'_>) -> Result<(), String> {
+        (self.0)(redirect)
+    }
+}
+
+impl fmt::Debug for CheckRedirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckRedirect").finish_non_exhaustive()
+    }
+}
+
+/// What an advertised URL is mapped to; see [`Policy::map_url`].
+#[derive(Clone)]
+pub struct MapUrl(Arc<Map>);
+
+type Map = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+impl MapUrl {
+    /// A mapping of URLs to other ones, or to none.
+    pub fn new(map: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(map))
+    }
+
+    pub(crate) fn map(&self, url: &str) -> Option<String> {
+        (self.0)(url)
+    }
+}
+
+impl fmt::Debug for MapUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapUrl").finish_non_exhaustive()
+    }
+}
+
+/// A redirect that is about to be followed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Redirect<'a> {
+    /// The status of the answer: 301, 302, 307 or 308.
+    pub status: StatusCode,
+    /// Whereto, in full.
+    pub target: &'a Uri,
+    /// How many redirects of this attempt were followed before.
+    pub followed: u32,
+}

@@ -1,0 +1,234 @@
+//! What a request has to say for itself: how it is encoded and how its answer is decoded.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+use crate::error::{ErrorKind, Invalid};
+
+/// One request of etcd's API, as a value.
+///
+/// The requests of this crate are in [`keys`](crate::keys). Your own work just as well:
+///
+/// ```
+/// use etcd_v2_proto::{Document, Encoded, ErrorKind, Invalid, Purpose, Request};
+/// use http::Method;
+///
+/// /// The client URLs of the members, as `GET /v2/machines` tells them.
+/// #[derive(Debug)]
+/// struct Machines;
+///
+/// impl Request for Machines {
+///     type Output = Vec<String>;
+///
+///     fn encode(&self) -> Result<Encoded, Invalid> {
+///         Encoded::new(Method::GET, "/v2/machines", Purpose::Read)
+///     }
+///
+///     fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind> {
+///         let text = String::from_utf8_lossy(&document.body);
+///         Ok(text.split(", ").map(str::to_owned).collect())
+///     }
+/// }
+/// ```
+pub trait Request {
+    /// What the answer is decoded to.
+    type Output;
+
+    /// The request as it goes on the wire, to whichever endpoint.
+    ///
+    /// # Errors
+    /// Values that make no sense, by the name of their field.
+    fn encode(&self) -> Result<Encoded, Invalid>;
+
+    /// Whether this status comes with an answer; any other one is a refusal.
+    fn accepts(&self, status: StatusCode) -> bool {
+        status.is_success()
+    }
+
+    /// The answer to a request, of a status that it [accepts](Self::accepts).
+    ///
+    /// # Errors
+    /// Bodies that are not what etcd sends.
+    fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind>;
+}
+
+impl<R: Request + ?Sized> Request for &R {
+    type Output = R::Output;
+
+    fn encode(&self) -> Result<Encoded, Invalid> {
+        (**self).encode()
+    }
+
+    fn accepts(&self, status: StatusCode) -> bool {
+        (**self).accepts(status)
+    }
+
+    fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind> {
+        (**self).decode(document)
+    }
+}
+
+/// What a request is for: it decides how patient to be and what may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// A local read of little.
+    Read,
+    /// A local read of a whole tree.
+    Listing,
+    /// A read through consensus.
+    QuorumRead,
+    /// A read that waits for a change.
+    Wait,
+    /// A write that is conditional on `prevIndex`: a late copy of it can only fail.
+    GuardedWrite,
+    /// Any other write.
+    Write,
+}
+
+impl Purpose {
+    /// Whether it changes anything.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::GuardedWrite | Self::Write)
+    }
+}
+
+/// A request as it goes on the wire, to whichever endpoint.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Encoded {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path and the query, percent-encoded.
+    pub path_and_query: PathAndQuery,
+    /// The body and its `Content-Type`.
+    pub body: Option<(&'static str, Bytes)>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+impl Encoded {
+    /// A request without a body.
+    ///
+    /// # Errors
+    /// A path that is not percent-encoded, does not begin with a slash, has a fragment, or is longer than
+    /// 65,534 bytes with its query.
+    pub fn new(
+        method: Method,
+        path_and_query: impl Into<String>,
+        purpose: Purpose,
+    ) -> Result<Self, Invalid> {
+        /// More is too long for an [`http::Uri`].
+        const LONGEST: usize = 65_534;
+        let text: String = path_and_query.into();
+        if text.len() > LONGEST {
+            let length = text.len();
+            let reason = format!(
+                "has {length} bytes with its query, and {LONGEST} are the most; shorten the key or \
+                 prevValue, or compare by prevIndex"
+            );
+            return Err(Invalid::new("path", reason));
+        }
+        if !text.starts_with('/') || text.contains('#') {
+            let reason = format!("{text:?} does not begin with a slash, or has a fragment");
+            return Err(Invalid::new("path", reason));
+        }
+        let path_and_query = PathAndQuery::from_maybe_shared(Bytes::from(text))
+            .map_err(|error| Invalid::new("path", error.to_string()))?;
+        Ok(Self { method, path_and_query, body: None, purpose })
+    }
+
+    /// Stands in for a request that could not be encoded.
+    pub(crate) fn nothing() -> Self {
+        let path_and_query = PathAndQuery::from_static("/");
+        Self { method: Method::GET, path_and_query, body: None, purpose: Purpose::Read }
+    }
+
+    /// The same with a body. An empty one still announces its type.
+    #[must_use]
+    pub fn with_body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.body = Some((content_type, body.into()));
+        self
+    }
+}
+
+/// One whole body, with what its head said.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Document {
+    /// The HTTP status, one that the request accepts.
+    pub status: StatusCode,
+    /// What the head says about the cluster.
+    pub meta: Meta,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What the headers of an answer say about the cluster; each may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Meta {
+    /// `X-Etcd-Index`: the index of the member's store. For a write it is the write's own index, for
+    /// a wait the index when the wait began.
+    pub etcd_index: Option<u64>,
+    /// `X-Raft-Index`: the index of the member's log.
+    pub raft_index: Option<u64>,
+    /// `X-Raft-Term`: the term of the member's log.
+    pub raft_term: Option<u64>,
+    /// `X-Etcd-Cluster-Id`: which cluster answered.
+    pub cluster_id: Option<ClusterId>,
+}
+
+impl Meta {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        static CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
+        static ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
+        static RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
+        static RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        // A header that is no number counts as missing: the write it came with did happen.
+        let number = |name| text(name).and_then(|text| text.parse().ok());
+        Self {
+            etcd_index: number(&ETCD_INDEX),
+            raft_index: number(&RAFT_INDEX),
+            raft_term: number(&RAFT_TERM),
+            cluster_id: text(&CLUSTER_ID)
+                .and_then(|text| u64::from_str_radix(text, 16).ok())
+                .map(ClusterId),
+        }
+    }
+}
+
+/// The identity of a cluster; etcd writes it as hexadecimal digits without padding.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClusterId(u64);
+
+impl ClusterId {
+    /// The cluster with this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl fmt::Debug for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClusterId({:x})", self.0)
+    }
+}

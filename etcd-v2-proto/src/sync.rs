@@ -1,0 +1,255 @@
+//! Finding out who the members are.
+//!
+//! | state | how it ends | next |
+//! |---|---|---|
+//! | asking for the members | answered | asking for the leader, or done |
+//! | asking for the members | there is no such API | asking for the machines |
+//! | asking for the machines | answered | asking for the leader, or done |
+//! | asking for the leader | answered or failed | done |
+//! | any | failed | failed |
+//!
+//! What members advertise is not to be trusted blindly: it is as often wrong as right behind NATs and in
+//! containers, and whoever can write it could lead clients astray. So a URL is taken only if it is one,
+//! without user information, leads somewhere (see [`Policy::local_urls`]) and is not a step down from
+//! https to http. If none can be used that is an error, and nothing changes.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::cluster::Detour;
+use crate::conversation::{Action, Conversation, Event};
+use crate::endpoint::{Endpoint, Place};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::Exchange;
+use crate::members::{Leader, List, Member};
+use crate::policy::Policy;
+use crate::server::GetMachines;
+use crate::start::Start;
+
+/// Asks who the members are. Yields once, or finishes with an error.
+pub struct Sync {
+    start: Start,
+    leader_wanted: bool,
+    state: State,
+}
+
+/// Where the members are, as far as what they advertise can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Membership {
+    /// Where to reach them; never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// Where to reach the leader, if it was asked for and is known.
+    pub leader: Option<Endpoint>,
+    /// The URLs that were not taken, each with the reason.
+    pub refused: Vec<String>,
+}
+
+enum State {
+    Members(Box<Exchange<List>>),
+    Machines(Box<Exchange<GetMachines>>),
+    Leader(Box<Exchange<Leader>>, Membership),
+    Done(Result<Membership, Error>),
+    Over,
+}
+
+impl Sync {
+    /// Asks who the members are, and, if that is wanted, who leads them.
+    #[must_use]
+    pub fn new(mut start: Start, leader_wanted: bool) -> Self {
+        let now = start.now;
+        let state = State::Members(Box::new(start.exchange(List, now)));
+        Self { start, leader_wanted, state }
+    }
+
+    fn listed(&mut self, now: Duration, members: Result<Vec<Member>, Error>) -> State {
+        match members {
+            Ok(members) => {
+                let urls = members.into_iter().flat_map(|member| member.client_urls);
+                self.judge(now, urls.collect())
+            }
+            // 0.4 has no members, and some proxies let nothing but keys through.
+            Err(error) if is_missing(&error) => {
+                State::Machines(Box::new(self.start.exchange(GetMachines, now)))
+            }
+            Err(error) => State::Done(Err(error)),
+        }
+    }
+
+    fn judge(&mut self, now: Duration, urls: Vec<String>) -> State {
+        let known = self.start.route.endpoints();
+        let membership = match usable(&urls, known, &self.start.policy) {
+            Ok(membership) => membership,
+            Err(refused) => return State::Done(Err(ErrorKind::NoUsableUrls(refused).into())),
+        };
+        if self.leader_wanted {
+            let leader = Box::new(self.start.exchange(Leader, now));
+            State::Leader(leader, membership)
+        } else {
+            State::Done(Ok(membership))
+        }
+    }
+
+    fn led(&self, leader: Result<Member, Error>, mut membership: Membership) -> State {
+        // A cluster that has no leader now will have one at the next sync.
+        if let Ok(leader) = leader
+            && let Ok(own) =
+                usable(&leader.client_urls, self.start.route.endpoints(), &self.start.policy)
+        {
+            let known = own.endpoints.into_iter().find(|own| membership.endpoints.contains(own));
+            membership.leader = known;
+        }
+        State::Done(Ok(membership))
+    }
+}
+
+impl Conversation for Sync {
+    type Item = Membership;
+
+    fn poll(&mut self, now: Duration) -> Action<Membership> {
+        loop {
+            let step = match &mut self.state {
+                State::Members(exchange) => step(exchange.poll(now)).map(Answer::Members),
+                State::Machines(exchange) => step(exchange.poll(now)).map(Answer::Machines),
+                State::Leader(exchange, _) => step(exchange.poll(now)).map(Answer::Leader),
+                State::Done(_) | State::Over => {
+                    return match std::mem::replace(&mut self.state, State::Over) {
+                        State::Done(Ok(membership)) => Action::Yield(membership),
+                        State::Done(Err(error)) => Action::Finish(Err(error)),
+                        _ => Action::Finish(Ok(())),
+                    };
+                }
+            };
+            let answer = match step {
+                Ok(answer) => answer,
+                Err(action) => return action,
+            };
+            match &self.state {
+                State::Members(exchange) => self.start.follow(exchange, now),
+                State::Machines(exchange) => self.start.follow(exchange, now),
+                _ => {}
+            }
+            self.state = match (std::mem::replace(&mut self.state, State::Over), answer) {
+                (_, Answer::Members(members)) => self.listed(now, members),
+                (_, Answer::Machines(Ok(urls))) => self.judge(now, urls),
+                (_, Answer::Machines(Err(error))) => State::Done(Err(error)),
+                (State::Leader(_, membership), Answer::Leader(leader)) => {
+                    self.led(leader, membership)
+                }
+                (state, Answer::Leader(_)) => state,
+            };
+        }
+    }
+
+    fn handle(&mut self, now: Duration, event: Event) {
+        match &mut self.state {
+            State::Members(exchange) => exchange.handle(now, event),
+            State::Machines(exchange) => exchange.handle(now, event),
+            State::Leader(exchange, _) => exchange.handle(now, event),
+            State::Done(_) | State::Over => {}
+        }
+    }
+
+    fn detour(&self, now: Duration) -> Option<Detour> {
+        match &self.state {
+            State::Members(exchange) => exchange.detour(now),
+            State::Machines(exchange) => exchange.detour(now),
+            State::Leader(exchange, _) => exchange.detour(now),
+            State::Done(_) | State::Over => None,
+        }
+    }
+}
+
+impl fmt::Debug for Sync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sync").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+/// What one of the exchanges came to.
+enum Answer {
+    Members(Result<Vec<Member>, Error>),
+    Machines(Result<Vec<String>, Error>),
+    Leader(Result<Member, Error>),
+}
+
+/// The end of an exchange, or else what its driver has to do.
+#[expect(clippy::result_large_err, reason = "it is only passed through")]
+fn step<T>(action: Action<T>) -> Result<Result<T, Error>, Action<Membership>> {
+    match action {
+        Action::Yield(item) => Ok(Ok(item)),
+        Action::Finish(end) => Ok(Err(end.err().unwrap_or_else(Error::nobody))),
+        Action::Send { request, timing } => Err(Action::Send { request, timing }),
+        Action::Read { timeout } => Err(Action::Read { timeout }),
+        Action::Wait(pause) => Err(Action::Wait(pause)),
+    }
+}
+
+/// Whether a server does not know what it was asked for: the one that ended the call, or one of several
+/// of which none had an answer.
+fn is_missing(error: &Error) -> bool {
+    let mut kinds = error.attempts().iter().map(|attempt| &attempt.kind);
+    match error.kind() {
+        ErrorKind::Unavailable => kinds.any(is_unknown),
+        kind => is_unknown(kind),
+    }
+}
+
+fn is_unknown(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::V2Disabled => true,
+        ErrorKind::Unexpected(answer) => answer.status.is_client_error(),
+        ErrorKind::Api(refusal) => refusal.status == http::StatusCode::NOT_FOUND,
+        _ => false,
+    }
+}
+
+/// The endpoints among what is advertised; without any, the reasons.
+fn usable(urls: &[String], known: &[Endpoint], policy: &Policy) -> Result<Membership, Vec<String>> {
+    /// More members than that no cluster has, with several URLs each.
+    const MOST: usize = 512;
+    let mut membership = Membership { endpoints: Vec::new(), leader: None, refused: Vec::new() };
+    for url in urls.iter().take(MOST) {
+        let mapped = match &policy.map_url {
+            Some(map) => map.map(url),
+            None => Some(url.clone()),
+        };
+        match mapped.as_deref().map(|url| judge(url, known, policy)) {
+            Some(Ok(endpoint)) if membership.endpoints.contains(&endpoint) => {}
+            Some(Ok(endpoint)) => membership.endpoints.push(endpoint),
+            Some(Err(reason)) => membership.refused.push(reason),
+            // It may have user information, which only an endpoint hides.
+            None => membership.refused.push(match url.parse::<Endpoint>() {
+                Ok(endpoint) => format!("{endpoint} is left out by the policy"),
+                Err(error) => format!("left out by the policy: {error}"),
+            }),
+        }
+    }
+    match (membership.endpoints.is_empty(), membership.refused.is_empty()) {
+        (false, _) => Ok(membership),
+        (true, false) => Err(membership.refused),
+        (true, true) => Err(vec!["there are none".to_owned()]),
+    }
+}
+
+fn judge(url: &str, known: &[Endpoint], policy: &Policy) -> Result<Endpoint, String> {
+    let endpoint: Endpoint = url.parse().map_err(|error| format!("{error}"))?;
+    if endpoint.credentials().is_some() {
+        return Err(format!("{endpoint} comes with user information"));
+    }
+    let all_https = known.iter().all(Endpoint::is_https);
+    if all_https && !endpoint.is_https() {
+        return Err(format!("{endpoint} is not encrypted, while all known endpoints are"));
+    }
+    let local = match endpoint.place() {
+        Place::Nowhere => Some("an unspecified address"),
+        Place::Here if !known.iter().any(|known| known.place() == Place::Here) => {
+            Some("a loopback address, while no known endpoint is one")
+        }
+        Place::Here | Place::Elsewhere => None,
+    };
+    match local.filter(|_| !policy.local_urls) {
+        Some(reason) => Err(format!("{endpoint} is {reason}")),
+        None => Ok(endpoint),
+    }
+}

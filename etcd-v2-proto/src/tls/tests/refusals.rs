@@ -1,0 +1,156 @@
+//! What people get to read.
+
+use std::io;
+
+use rcgen::{BasicConstraints, DnType, ExtendedKeyUsagePurpose, IsCa};
+use rustls::{AlertDescription, InvalidMessage};
+
+use super::*;
+use crate::conversation::Failure;
+use crate::tls::tests::certificates::between;
+
+/// What becomes of a certificate that was changed before it was signed.
+fn complaint_of(host: &str, names: &[&str], change: fn(&mut rcgen::CertificateParams)) -> String {
+    let authority = Authority::new("test CA");
+    let server = server(BOTH, &authority.issue_with(names, change), None);
+    complaint(&Tls::new().only_ca_pem(authority.pem()), host, &server)
+}
+
+#[test]
+fn unknown_cas_are_told_to_be_added() {
+    let (known, unknown) = (Authority::new("known"), Authority::new("unknown"));
+    for pair in [unknown.issue(&["etcd.test"]), certificates::self_signed(&["etcd.test"])] {
+        let server = server(BOTH, &pair, None);
+        let text = complaint(&Tls::new().only_ca_pem(known.pem()), "etcd.test", &server);
+        assert_eq!(
+            text,
+            "the certificate of the server was not signed by a CA that is trusted here: add the \
+             certificate of its CA to the trusted ones"
+        );
+    }
+}
+
+#[test]
+fn cas_made_anew_are_told_from_unknown_ones() {
+    let (before, after) = (Authority::new("test CA"), Authority::new("test CA"));
+    let server = server(BOTH, &after.issue(&["etcd.test"]), None);
+    let text = complaint(&Tls::new().only_ca_pem(before.pem()), "etcd.test", &server);
+    assert!(text.contains("if the CA was made anew under its old name"), "{text}");
+}
+
+#[test]
+fn name_mismatches_list_the_names_of_the_certificate() {
+    for (host, expected) in [
+        ("other.test", "other.test"),
+        ("10.0.0.2", "10.0.0.2"),
+        ("[::1]", "::1"),
+        ("a.b.wild.test", "a.b.wild.test"),
+    ] {
+        let names = ["etcd.test", "*.wild.test", "10.0.0.1", "fe80::1"];
+        let text = complaint_of(host, &names, |_| {});
+        assert_eq!(
+            text,
+            format!(
+                "the certificate of the server is not valid for {expected}, only for etcd.test, \
+                 *.wild.test, 10.0.0.1, fe80::1: use one of these names in the endpoint, or set the \
+                 server name to check"
+            )
+        );
+    }
+}
+
+#[test]
+fn common_names_do_not_count() {
+    let text = complaint_of("etcd.test", &[], |params| {
+        params.distinguished_name.push(DnType::CommonName, "etcd.test");
+    });
+    assert!(text.contains("not valid for etcd.test, nor for any other name"), "{text}");
+    assert!(text.contains("a common name does not count"), "{text}");
+}
+
+#[test]
+fn expired_and_early_certificates_say_when() {
+    let text = complaint_of("etcd.test", &["etcd.test"], |params| {
+        between(params, 2001, 2002);
+    });
+    assert!(
+        text.starts_with("the certificate of the server expired at 2002-01-01T00:00:00Z; it is 2")
+    );
+    assert!(text.ends_with("Z now by this machine's clock"), "{text}");
+    let text = complaint_of("etcd.test", &["etcd.test"], |params| {
+        between(params, 4000, 9999);
+    });
+    assert!(text.contains("is not valid before 4000-01-01T00:00:00Z; it is 2"), "{text}");
+}
+
+#[test]
+fn certificates_for_something_else_are_told_apart() {
+    let text = complaint_of("etcd.test", &["etcd.test"], |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    assert!(
+        text.contains("has to be issued again with the extended key usage serverAuth"),
+        "{text}"
+    );
+    let text = complaint_of("etcd.test", &["etcd.test"], |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
+    assert!(text.contains("shows the certificate of a CA as its own"), "{text}");
+}
+
+#[test]
+fn servers_that_want_a_client_certificate_say_so() {
+    let (authority, other) = (Authority::new("test CA"), Authority::new("other CA"));
+    let tls = Tls::new().only_ca_pem(authority.pem());
+    for version in [&TLS12, &TLS13] {
+        let server = server(&[version], &authority.issue(&["etcd.test"]), Some(&authority));
+        let text = complaint(&tls, "etcd.test", &server);
+        assert!(text.starts_with("the server wants a client certificate and got none"), "{text}");
+        let (chain, key) = other.issue(&["client"]);
+        let text = complaint(&tls.clone().identity_pem(chain, key), "etcd.test", &server);
+        assert!(text.contains("CA that signed the client certificate"), "{text}");
+        let (chain, key) = authority.issue_with(&["client"], |params| {
+            between(params, 2001, 2002);
+        });
+        let text = complaint(&tls.clone().identity_pem(chain, key), "etcd.test", &server);
+        assert!(text.contains("the client certificate has expired"), "{text}");
+    }
+}
+
+#[test]
+fn every_alert_is_named() {
+    for code in 0..=255_u8 {
+        let alert = AlertDescription::from(code);
+        let text = explain(&Error::AlertReceived(alert)).unwrap();
+        assert!(text.ends_with(&format!("(TLS alert {alert:?})")), "{text}");
+    }
+}
+
+#[test]
+fn errors_are_found_behind_others() {
+    let plain = || Error::InvalidMessage(InvalidMessage::InvalidContentType);
+    let wrapped = io::Error::new(io::ErrorKind::InvalidData, plain());
+    let twice = io::Error::other(Failure::before_send(io::Error::other(plain())));
+    for error in [wrapped, twice] {
+        assert_eq!(
+            explain(&error).as_deref(),
+            Some("the server does not speak TLS on this port: use http://")
+        );
+    }
+    assert_eq!(explain(&io::Error::other("something else")), None);
+}
+
+#[test]
+fn ends_of_connections_mean_something_in_the_handshake_only() {
+    for (kind, how) in [
+        (io::ErrorKind::UnexpectedEof, "closed"),
+        (io::ErrorKind::ConnectionReset, "reset"),
+        (io::ErrorKind::BrokenPipe, "reset"),
+    ] {
+        let error = io::Error::from(kind);
+        assert_eq!(explain(&error), None);
+        let text = explain_handshake(&io::Error::other(Failure::before_send(error))).unwrap();
+        assert!(text.starts_with(&format!("the server {how} the connection during")), "{text}");
+    }
+    assert_eq!(explain_handshake(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);
+}
