@@ -1,0 +1,7 @@
+//! The tests of the core, in one binary.
+
+mod documents;
+mod properties;
+mod splits;
+mod transcripts;
+mod wire;

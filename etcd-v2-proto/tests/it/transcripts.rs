@@ -1,0 +1,151 @@
+//! Conversations as plain text files, `tests/transcripts/*.txt`, replayed line by line.
+//!
+//! Each file is a claim, and the test that it makes has its name. A bug report becomes a file.
+
+mod player;
+mod script;
+mod shown;
+
+/// One test for each file.
+macro_rules! transcripts {
+    ($($name:ident)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(
+            #[test]
+            fn $name() {
+                let text = include_str!(concat!("../transcripts/", stringify!($name), ".txt"));
+                player::play(stringify!($name), text);
+            }
+        )*
+    };
+}
+
+transcripts! {
+    // Answers and refusals.
+    get_is_answered
+    writes_are_answered
+    a_wait_may_be_idle_for_days
+    refusals_end_the_call
+    a_refusal_is_told_by_its_body_and_not_by_its_type
+    code_401_is_not_status_401
+    a_cut_success_is_applied
+    a_wait_is_not_repeated_after_its_head
+    a_cut_refusal_is_still_a_refusal
+    the_largest_answer_is_within_the_limit
+    of_a_large_refusal_the_beginning_counts
+
+    // What is repeated, and what is not.
+    not_sent_goes_to_the_next_endpoint
+    reads_are_repeated_after_an_unknown_outcome
+    writes_are_not_repeated_after_a_reset
+    writes_are_not_repeated_after_silence
+    set_is_not_repeated_after_500
+    a_member_that_gave_up_on_a_write_is_not_recommended
+    guarded_writes_are_not_repeated_either
+    at_least_once_repeats_writes
+    a_read_only_proxy_passes_writes_on_to_others
+    a_misdirected_request_goes_to_others
+    a_404_that_is_not_etcds_goes_to_others
+    v2_disabled_everywhere_is_said_once
+    a_success_that_is_not_etcds_is_no_answer
+    an_empty_success_is_no_answer
+    a_single_endpoint_is_asked_twice_by_reads
+    there_is_no_second_chance_for_anything_else
+
+    // Time.
+    the_limit_for_a_head_grows_with_each_pass
+    credentials_earn_local_reads_more_time
+    without_limits_there_are_none
+    the_deadline_spans_endpoints
+    a_drip_ends_with_the_deadline
+    silence_within_a_body_has_a_limit
+    passes_can_be_counted
+    pauses_between_passes_grow
+    a_pass_that_can_only_fail_again_is_not_made
+    a_read_that_is_polled_again_has_less_time
+    a_write_that_is_polled_again_is_lost
+    an_abandoned_write_blames_nobody
+    a_call_that_begins_too_late_blames_nobody
+    an_abandoned_call_that_is_late_moves_the_pin
+    a_silent_endpoint_costs_a_wait_no_more_than_its_head
+    a_wait_has_time_for_the_second_endpoint
+
+    // Redirects and paths.
+    redirects_keep_method_and_body
+    relative_locations_are_resolved
+    a_redirect_moves_the_pin_to_its_target
+    a_late_target_of_a_redirect_is_not_recommended
+    a_failure_after_a_redirect_is_the_targets
+    a_redirect_does_not_restart_the_limit
+    foreign_redirects_are_refused_by_name
+    foreign_redirects_go_without_credentials
+    redirects_never_leave_https
+    redirects_are_counted
+    ten_redirects_are_followed
+    other_redirects_are_never_followed
+    a_redirect_needs_a_location
+    user_information_in_a_location_is_dropped
+    user_information_in_a_bad_location_is_not_shown
+    the_policys_check_may_refuse_redirects
+    an_endpoint_with_a_path_is_a_prefix
+    a_long_request_line_is_blamed_from_4097_bytes_on
+
+    // Ends.
+    nonsense_is_refused_before_anything_is_sent
+    stopped_before_the_head
+    stopped_within_a_success
+    stopped_within_a_refusal
+    stopped_between_passes
+    left_before_the_head
+    left_within_an_answer
+    left_between_passes
+    what_comes_after_the_end_changes_nothing
+    every_attempt_is_told_with_its_time
+
+    // Watches.
+    watch_goes_on_after_each_change
+    watch_is_pinned_by_its_first_head
+    watch_moves_on_while_nothing_happens
+    watch_loses_no_change_whose_answer_was_cut
+    watch_rests_after_an_empty_answer
+    watch_tells_errors_that_may_pass_and_goes_on
+    watch_ends_after_an_error_that_stays
+    watch_fails_over_until_it_has_a_head
+    watch_takes_another_route
+    watch_can_be_stopped
+    watch_left_while_it_rests_goes_on
+    watch_that_is_polled_again_has_less_time
+    watch_times_attempts_from_their_own_wait
+
+    // Members, users, statistics.
+    sync_asks_for_the_members
+    sync_asks_for_the_leader_if_that_is_wanted
+    sync_asks_for_the_machines_where_there_are_no_members
+    sync_takes_no_urls_that_lead_nowhere
+    sync_believes_loopback_members_of_loopback_endpoints
+    sync_never_leaves_https
+    sync_takes_no_user_information_and_shows_none
+    sync_maps_what_is_advertised
+    sync_goes_on_where_it_was_answered
+    a_user_is_added_only_if_there_is_none
+    a_user_with_roles_is_added_without_a_look
+    a_password_is_changed_only_if_there_is_a_user
+    a_user_is_written_where_the_look_was_answered
+    answers_of_another_cluster_are_not_taken
+    statistics_of_the_leader_are_asked_of_the_next
+    an_unwell_member_is_an_answer
+    changes_of_members_are_not_repeated
+}
+
+#[test]
+fn no_transcript_is_left_out() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
+    let mut found = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(NAMES.contains(&name), "{name} is not in the list");
+        found += 1;
+    }
+    assert_eq!(found, NAMES.len());
+}

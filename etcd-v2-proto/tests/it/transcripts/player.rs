@@ -1,0 +1,192 @@
+//! Replays a transcript: a plain text file that is read from top to bottom.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `# …` | for people |
+//! | `endpoints:`, `user:`, `policy:`, `seed:` | hold from the next request on |
+//! | `request: …` | begins a conversation, at 0 ms |
+//! | `> …` | what it asks for |
+//! | `< …` | what it is told |
+//! | `= …` | what it yields, or how it ends; `= detour`, what it would advise |
+//! | `@ 150ms` | what time it is |
+//! | `! reroute …` | what the caller does with a watch |
+//! | `! learn` | the caller's cluster follows the advice, from the next request on |
+//!
+//! Nothing is left out: whatever stands between two `<` or `@` lines is all that was asked for.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use etcd_v2_proto::auth::{AddUser, ChangePassword};
+use etcd_v2_proto::{Action, Conversation, Detour, Event, Exchange, Start, Sync, Watch};
+
+use super::script::{self, Asked, Call, Settings};
+use super::shown::{self, Shown};
+
+/// Replays a transcript, and panics at the first line that tells something else than happens.
+pub(super) fn play(name: &str, text: &str) {
+    let mut player = Player::default();
+    for (number, line) in text.lines().enumerate() {
+        if let Err(problem) = player.line(line) {
+            panic!("tests/transcripts/{name}.txt:{}:\n{problem}", number + 1);
+        }
+    }
+    if let Err(problem) = player.nothing_left() {
+        panic!("tests/transcripts/{name}.txt: at its end:\n{problem}");
+    }
+}
+
+#[derive(Default)]
+struct Player {
+    settings: Settings,
+    talk: Option<Talk>,
+    now: Duration,
+    /// Lines that were asked for and are still to be told.
+    left: VecDeque<String>,
+}
+
+enum Talk {
+    Exchange(Box<Exchange<Call>>),
+    Watch(Box<Watch>),
+    Sync(Box<Sync>),
+    AddUser(Box<AddUser>),
+    ChangePassword(Box<ChangePassword>),
+}
+
+/// Runs the same on whichever conversation it is.
+macro_rules! whichever {
+    ($talk:expr, $it:ident => $what:expr) => {
+        match $talk {
+            Talk::Exchange($it) => $what,
+            Talk::Watch($it) => $what,
+            Talk::Sync($it) => $what,
+            Talk::AddUser($it) => $what,
+            Talk::ChangePassword($it) => $what,
+        }
+    };
+}
+
+impl Player {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        match line.split_at_checked(1).unwrap_or(("", line)) {
+            ("" | "#", _) => Ok(()),
+            (">" | "=", rest) if !rest.starts_with(" detour") => self.told(line),
+            (sign, rest) => {
+                self.nothing_left()?;
+                match (sign, rest.trim_start()) {
+                    ("=", _) => self.detour(line),
+                    ("<", rest) => self.happens(rest),
+                    ("@", rest) => script::duration(rest).map(|now| self.now = now),
+                    ("!", rest) => self.caller(rest),
+                    _ => self.header(line),
+                }
+            }
+        }
+    }
+
+    /// A line that the conversation has to bring forth itself.
+    fn told(&mut self, expected: &str) -> Result<(), String> {
+        if self.left.is_empty() {
+            let now = self.now;
+            let action = self.talk()?.poll(now);
+            self.left = shown::action(&action)?.into();
+        }
+        let got = self.left.pop_front().unwrap_or_default();
+        if shown::matches(expected, &got) { Ok(()) } else { differs(expected, &got) }
+    }
+
+    fn nothing_left(&self) -> Result<(), String> {
+        self.left.front().map_or(Ok(()), |got| differs("nothing more", got))
+    }
+
+    fn talk(&mut self) -> Result<&mut Talk, String> {
+        self.talk.as_mut().ok_or_else(|| "there is no request yet".to_owned())
+    }
+
+    fn header(&mut self, line: &str) -> Result<(), String> {
+        let (name, value) = line.split_once(": ").ok_or("not a line of a transcript")?;
+        if name != "request" {
+            return self.settings.set(name, value);
+        }
+        let Settings { policy, seed, .. } = &self.settings;
+        let (route, policy) = (self.settings.cluster()?.route(), policy.clone());
+        self.now = Duration::ZERO;
+        let mut start = Start::new(route, policy, *seed, self.now);
+        self.talk = Some(match script::request(value)? {
+            Asked::Watch(wait) => {
+                let Start { route, policy, .. } = start;
+                Talk::Watch(Box::new(Watch::new(wait, route, policy, *seed)))
+            }
+            Asked::Call(call) => Talk::Exchange(Box::new(start.exchange(call, self.now))),
+            Asked::Sync { leader } => Talk::Sync(Box::new(Sync::new(start, leader))),
+            Asked::AddUser(put) => Talk::AddUser(Box::new(AddUser::new(put, start))),
+            Asked::ChangePassword(user, password) => {
+                Talk::ChangePassword(Box::new(ChangePassword::new(user, password, start)))
+            }
+        });
+        Ok(())
+    }
+
+    /// Tells the conversation how an action went; within a whole answer, it has to read on.
+    fn happens(&mut self, line: &str) -> Result<(), String> {
+        let now = self.now;
+        let mut events = script::events(line)?.into_iter().peekable();
+        while let Some(event) = events.next() {
+            self.talk()?.handle(now, event);
+            if events.peek().is_some() && !matches!(self.talk()?.poll(now), Action::Read { .. }) {
+                return Err("it does not read the answer to its end".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn detour(&mut self, expected: &str) -> Result<(), String> {
+        let mut cluster = self.settings.cluster()?;
+        let now = self.now;
+        let got = match self.talk()?.detour(now) {
+            None => "= detour none".to_owned(),
+            Some(detour) if cluster.follow(&detour) => format!("= detour {}", cluster.pinned()),
+            Some(detour) => format!("= detour of another cluster: {detour:?}"),
+        };
+        if expected == got { Ok(()) } else { differs(expected, &got) }
+    }
+
+    fn caller(&mut self, line: &str) -> Result<(), String> {
+        if line == "learn" {
+            let now = self.now;
+            self.settings.learned = self.talk()?.detour(now);
+            return Ok(());
+        }
+        let endpoints = line.strip_prefix("reroute ").ok_or("nothing that a caller does")?;
+        self.settings.set("endpoints", endpoints)?;
+        let route = self.settings.cluster()?.route();
+        let Talk::Watch(watch) = self.talk()? else { return Err("not a watch".to_owned()) };
+        watch.reroute(route);
+        Ok(())
+    }
+}
+
+fn differs(expected: &str, got: &str) -> Result<(), String> {
+    Err(format!("expected  {expected}\n     got  {got}"))
+}
+
+impl Talk {
+    /// What it asks for, with the lines for what it yields.
+    fn poll(&mut self, now: Duration) -> Action<Vec<String>> {
+        whichever!(self, it => match it.poll(now) {
+            Action::Send { request, timing } => Action::Send { request, timing },
+            Action::Read { timeout } => Action::Read { timeout },
+            Action::Wait(pause) => Action::Wait(pause),
+            Action::Yield(item) => Action::Yield(item.lines()),
+            Action::Finish(end) => Action::Finish(end),
+        })
+    }
+
+    fn handle(&mut self, now: Duration, event: Event) {
+        whichever!(self, it => it.handle(now, event));
+    }
+
+    fn detour(&self, now: Duration) -> Option<Detour> {
+        whichever!(self, it => it.detour(now))
+    }
+}

@@ -1,0 +1,242 @@
+//! Writes actions down, as they stand in a transcript.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use etcd_v2_proto::auth::users::Written;
+use etcd_v2_proto::bytes::Bytes;
+use etcd_v2_proto::http::{Request, header};
+use etcd_v2_proto::keys::Change;
+use etcd_v2_proto::members::Member;
+use etcd_v2_proto::server::Health;
+use etcd_v2_proto::stats::LeaderStats;
+use etcd_v2_proto::{Action, Endpoint, Error, ErrorKind, Membership, Timing};
+
+use super::script;
+
+/// The lines for an action. No transcript may show the password that some of them use.
+pub(super) fn action(action: &Action<Vec<String>>) -> Result<Vec<String>, String> {
+    let lines = match action {
+        Action::Send { request, timing } => vec![send(request, timing)?],
+        Action::Read { timeout: None } => vec!["> read without limit".to_owned()],
+        Action::Read { timeout: Some(timeout) } => vec![format!("> read within {timeout:?}")],
+        Action::Wait(pause) => vec![format!("> wait {pause:?}")],
+        Action::Yield(lines) => lines.clone(),
+        Action::Finish(Ok(())) => vec!["= over".to_owned()],
+        Action::Finish(Err(error)) => failed("failed", error),
+    };
+    let mut all = format!("{action:?}\n{}", lines.join("\n"));
+    if let Action::Finish(Err(error)) = action {
+        let _ = write!(all, "{error} {}", error.detail());
+    }
+    match secret_in(&all) {
+        Some(secret) => Err(format!("{secret} is shown:\n{all}")),
+        None => Ok(lines),
+    }
+}
+
+fn secret_in(text: &str) -> Option<&'static str> {
+    ["hunter2", "cm9vdDpodW50ZXIy"].into_iter().find(|secret| text.contains(secret))
+}
+
+/// Whether a line is as expected; pauses are random and have only a limit.
+pub(super) fn matches(expected: &str, got: &str) -> bool {
+    const LEAST: Duration = Duration::from_millis(2);
+    let limit = expected.strip_prefix("> wait up to ").map(script::duration);
+    let (Some(Ok(limit)), Some(pause)) = (limit, got.strip_prefix("> wait ")) else {
+        return expected == got;
+    };
+    let (number, factor) = match (pause.strip_suffix("ms"), pause.strip_suffix('s')) {
+        (Some(millis), _) => (millis, 0.001),
+        (None, seconds) => (seconds.unwrap_or_default(), 1.0),
+    };
+    let pause = number.parse::<f64>().map(|number| Duration::from_secs_f64(number * factor));
+    pause.is_ok_and(|pause| (LEAST..=limit).contains(&pause))
+}
+
+fn send(request: &Request<Bytes>, timing: &Timing) -> Result<String, String> {
+    let (method, uri, body) = (request.method(), request.uri(), request.body());
+    let mut line = format!("> {method} {}", folded(&uri.to_string()));
+    if !body.is_empty() {
+        let _ = write!(line, " {}", String::from_utf8_lossy(body));
+    }
+    let Timing { connect, handshake, head, .. } = *timing;
+    let limits = [("connect", connect), ("handshake", handshake), ("head", head)];
+    let plain = uri.scheme_str() == Some("http");
+    for (name, limit) in limits.into_iter().filter(|(name, _)| !plain || *name != "handshake") {
+        let _ = match limit {
+            Some(limit) => write!(line, ", {name} {limit:?}"),
+            None => write!(line, ", {name} any time"),
+        };
+    }
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        line.push_str(", authorized");
+    }
+    // The host always is the one that is connected to, so the lines need not show it.
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    match (host, uri.authority()) {
+        (Some(host), Some(authority)) if host == authority.as_str() => Ok(line),
+        _ => Err(format!("{uri} is asked as host {host:?}")),
+    }
+}
+
+/// A text with long runs of one letter cut short.
+fn folded(text: &str) -> String {
+    let mut folded = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let after = rest.trim_start_matches(first);
+        let run = rest.len() - after.len();
+        match run / first.len_utf8() {
+            times @ 100.. => folded.push_str(&format!("{first}*{times}")),
+            _ => folded.push_str(&rest[..run]),
+        }
+        rest = after;
+    }
+    folded
+}
+
+/// What a conversation yields, as the lines of a transcript.
+pub(super) trait Shown {
+    fn lines(&self) -> Vec<String>;
+}
+
+impl Shown for Vec<String> {
+    fn lines(&self) -> Vec<String> {
+        self.clone()
+    }
+}
+
+impl Shown for Change {
+    fn lines(&self) -> Vec<String> {
+        let (key, value) = (self.key().unwrap_or("no node"), self.value().unwrap_or("no value"));
+        let index = self.index().map_or_else(|| "none".to_owned(), |index| index.to_string());
+        vec![format!("= {} {key} {value} @{index}", self.kind())]
+    }
+}
+
+/// What a watch yields.
+impl Shown for Result<Change, Error> {
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Ok(change) => change.lines(),
+            Err(error) => {
+                let mut lines = failed("error", error);
+                // For the search for secrets only: a transcript would have it as another line.
+                if let Some(secret) = secret_in(&format!("{error:?} {error} {}", error.detail())) {
+                    lines.push(format!("{secret} is shown"));
+                }
+                lines
+            }
+        }
+    }
+}
+
+impl Shown for () {
+    fn lines(&self) -> Vec<String> {
+        vec!["= done".to_owned()]
+    }
+}
+
+impl Shown for Vec<Member> {
+    fn lines(&self) -> Vec<String> {
+        self.iter().flat_map(Shown::lines).collect()
+    }
+}
+
+impl Shown for Member {
+    fn lines(&self) -> Vec<String> {
+        let name = if self.has_started() { &self.name } else { "not started" };
+        vec![format!("= member {}, {name}", self.id)]
+    }
+}
+
+impl Shown for Membership {
+    fn lines(&self) -> Vec<String> {
+        let endpoints: Vec<_> = self.endpoints.iter().map(Endpoint::to_string).collect();
+        let mut first = format!("= endpoints {}", endpoints.join(" "));
+        if let Some(leader) = &self.leader {
+            let _ = write!(first, ", leader {leader}");
+        }
+        let refused = self.refused.iter().map(|reason| format!("=   refused: {reason}"));
+        std::iter::once(first).chain(refused).collect()
+    }
+}
+
+impl Shown for Written {
+    fn lines(&self) -> Vec<String> {
+        let created = if self.created { ", created" } else { "" };
+        vec![format!("= user {} {:?}{created}", self.user.user, self.user.roles)]
+    }
+}
+
+impl Shown for Health {
+    fn lines(&self) -> Vec<String> {
+        vec![format!("= {}", if self.healthy { "healthy" } else { "unwell" })]
+    }
+}
+
+impl Shown for LeaderStats {
+    fn lines(&self) -> Vec<String> {
+        vec![format!("= leader {} of {} followers", self.leader, self.followers.len())]
+    }
+}
+
+fn failed(word: &str, error: &Error) -> Vec<String> {
+    let mut first = format!("= {word}: {}", kind(error.kind()));
+    for (holds, name) in [
+        (error.is_key_not_found(), "key not found"),
+        (error.is_compare_failed(), "compare failed"),
+        (error.is_already_exists(), "already exists"),
+        (error.is_history_cleared(), "history cleared"),
+        (error.is_unauthorized(), "unauthorized"),
+        (error.is_timeout(), "timeout"),
+        (error.is_gone(), "gone"),
+        (error.is_member_not_found(), "member not found"),
+        (error.is_user_not_found(), "user not found"),
+        (error.is_role_not_found(), "role not found"),
+    ] {
+        if holds {
+            let _ = write!(first, ", {name}");
+        }
+    }
+    let mut second = format!("=   {}", error.outcome());
+    if error.may_have_applied() {
+        second.push_str(", may have applied");
+    }
+    if let Some(endpoint) = error.endpoint() {
+        let _ = write!(second, ", at {endpoint}");
+    }
+    let mut lines = vec![first, second];
+    for attempt in error.attempts() {
+        let (endpoint, at, outcome) = (&attempt.endpoint, attempt.at, attempt.outcome);
+        let kind = kind(&attempt.kind);
+        lines.push(format!("=   attempt: {endpoint} after {at:?}: {kind}, {outcome}"));
+    }
+    lines
+}
+
+fn kind(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::Invalid(invalid) => format!("invalid {}", invalid.field),
+        ErrorKind::Etcd(refusal) => {
+            format!("etcd {} with status {}", refusal.code, refusal.status.as_u16())
+        }
+        ErrorKind::Api(refusal) => {
+            format!("{:?} with status {}", refusal.message, refusal.status.as_u16())
+        }
+        ErrorKind::V2Disabled => "v2 disabled".to_owned(),
+        ErrorKind::Unexpected(answer) => {
+            format!("unexpected status {}, {}", answer.status.as_u16(), answer.content_type)
+        }
+        ErrorKind::Redirect(refusal) => format!("redirect: {refusal:?}"),
+        ErrorKind::EmptyBody => "empty body".to_owned(),
+        ErrorKind::Malformed(_) => "malformed".to_owned(),
+        ErrorKind::TooLarge { limit } => format!("larger than {limit} bytes"),
+        ErrorKind::RequestLineTooLong { length, .. } => {
+            format!("request line too long, {length} bytes")
+        }
+        ErrorKind::TimedOut => "deadline passed".to_owned(),
+        other => other.to_string(),
+    }
+}
