@@ -1,1 +1,236 @@
-//! Placeholder.
+//! The asynchronous transport of the etcd v2 client: a small connection pool over
+//! [hyper](https://hyper.rs) and [tokio](https://tokio.rs).
+//!
+//! [`HyperTransport`] implements the core's [`AsyncTransport`]: it sends a request, hands out the
+//! body of the answer piece by piece, and can do nothing for a while. It follows no redirect, judges
+//! no status and repeats nothing that may have been sent.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use etcd_v2_proto::{AsyncTransport, Interrupt, Timing};
+//! use transport_hyper::HyperTransport;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! # let address = listener.local_addr()?;
+//! # let server = std::thread::spawn(move || {
+//! #     let (mut stream, _) = listener.accept()?;
+//! #     let _ = stream.read(&mut [0; 1024])?;
+//! #     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+//! # });
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let transport = HyperTransport::new();
+//! let request = http::Request::get(format!("http://{address}/version"))
+//!     .header("host", address.to_string())
+//!     .body(bytes::Bytes::new())?;
+//! let timing = Timing::new(None, Some(std::time::Duration::from_secs(5)));
+//!
+//! let (head, mut body) = transport.send(request, timing, &Interrupt::never()).await?;
+//! assert_eq!(head.status, 200);
+//! let chunk = std::future::poll_fn(|context| body.poll_chunk(context, None)).await?;
+//! assert_eq!(chunk.as_deref(), Some(&b"hi"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # server.join().expect("the server does not panic")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Connections
+//!
+//! A connection goes back to the pool once the body of the answer was read to its end, and serves
+//! the next request to the same origin from the same runtime. Reading half a body and dropping it
+//! closes the socket, and so does dropping a call half-way; a wait therefore has a connection of its
+//! own for as long as it lasts. Unused connections are closed after a while
+//! ([`Builder::idle_timeout`]), by a task that exists only while there are some.
+//!
+//! A kept connection may be dead by the time it is used. Where it turns out to be before anything
+//! was written, the request goes out once more, on a new connection. In all other cases the failure
+//! is reported as [after sending](etcd_v2_proto::Stage::AfterSend) and nothing is repeated.
+//!
+//! # Runtimes
+//!
+//! Calls have to be made within a tokio runtime that has its I/O and its timers enabled
+//! (`enable_all`); without a runtime they fail, before sending. A transport may serve several
+//! runtimes, one after the other or at the same time: each uses the connections that it made.
+//!
+//! The fewest system calls (three a request) are made by a call from a spawned task; the future that
+//! is given to `block_on` costs one more on a current-thread runtime and much more on a
+//! multi-threaded one.
+//!
+//! # Proxies
+//!
+//! Unless [told otherwise](Builder::proxies), the environment says which requests go through which HTTP
+//! proxy, as for Go's `ProxyFromEnvironment`: `localhost` and loopback addresses never do. A proxy is
+//! told the whole URI of an `http` request, and asked for a tunnel (`CONNECT`) to an `https` endpoint,
+//! which is part of connecting and has its limit. Without a tunnel, the failure is before sending.
+//!
+//! # TLS
+//!
+//! The feature `tls` brings `https`, over rustls and whatever the [connector](Builder::connector)
+//! connects with; without it, `https` fails before sending. The feature `ring` brings the cryptography,
+//! which a program may also choose for itself (see the module `tls` of the core). A handshake has a
+//! limit of its own, counted from the end of connecting, and a failed one is before sending, with words
+//! that say what is wrong. In TLS 1.3 a server looks at the client's certificate when the handshake is
+//! over for the client; what it thinks of it may come instead of an answer, and is after sending.
+//!
+//! A body without a declared length that ends without TLS saying so is a failure: it may have been cut
+//! off. A connector that does TLS itself goes in by [`Builder::connector_with_tls`].
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use etcd_v2_proto::{AsyncBody, AsyncTransport, Failure, Interrupt, Stage, Timing};
+use http::Request;
+use http::response::Parts;
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::connection::{Connection, Origin};
+use crate::patience::{Patience, Step};
+use crate::pool::Pool;
+use crate::reach::Reach;
+
+mod body;
+mod builder;
+mod connect;
+mod connection;
+mod failure;
+mod outgoing;
+mod patience;
+mod plain;
+mod pool;
+mod reach;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+mod tunnel;
+
+pub use builder::Builder;
+pub use tcp::{Connecting, TcpConnector};
+
+/// Carries bytes for asynchronous callers, over connections that it keeps.
+///
+/// Clones are cheap and share the connections.
+#[derive(Clone)]
+pub struct HyperTransport {
+    pool: Arc<Pool>,
+    reach: Arc<Reach>,
+    epoch: Instant,
+}
+
+impl HyperTransport {
+    /// A transport with the default limits, over TCP, secured by TLS for `https`, and through the
+    /// proxies that the environment names.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A transport with other settings.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A connection from the pool that is known to be usable, as far as that can be known.
+    async fn reuse(&self, origin: &Origin, runtime: &Handle, now: Instant) -> Option<Connection> {
+        while let Some((connection, unused)) = self.pool.take(origin, runtime.id(), now) {
+            // A runtime that was kept busy has not yet heard that the server hung up, and the task of
+            // a connection that was in use a moment ago may have a step to go on another thread.
+            // Yielding gives both a chance.
+            if connection.is_ready() && unused < HEARSAY {
+                return Some(connection);
+            }
+            tokio::task::yield_now().await;
+            if connection.is_ready() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Hands out the answer, and its connection with it unless there is nothing left to read.
+    fn answer(
+        &self,
+        connection: Connection,
+        response: http::Response<Incoming>,
+    ) -> (Parts, Box<dyn AsyncBody>) {
+        let (head, incoming) = response.into_parts();
+        let body = body::Body::new(incoming, connection, &self.pool, head.version);
+        (head, Box::new(body))
+    }
+}
+
+#[async_trait]
+impl AsyncTransport for HyperTransport {
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        timing: Timing,
+        interrupt: &Interrupt,
+    ) -> Result<(Parts, Box<dyn AsyncBody>), Failure> {
+        let runtime = Handle::try_current().map_err(Failure::unsupported)?;
+        let proxy = self.reach.proxy_for(request.uri())?;
+        let (origin, mut request) =
+            outgoing::split(request, proxy).map_err(Failure::before_send)?;
+        let mut timer = pin!(None);
+        let started = Instant::now();
+        let mut patience = Patience::new(started, timing, interrupt, timer.as_mut());
+        patience.check(Stage::BeforeSend)?;
+
+        if let Some(mut connection) = self.reuse(&origin, &runtime, started).await {
+            match patience.wait(Step::Answer, connection.send(request)).await? {
+                Ok(response) => return Ok(self.answer(connection, response)),
+                // Never written: the connection was dead.
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(failure::after_send(error.into_error())),
+                },
+            }
+        }
+
+        let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
+        match patience.wait(Step::Answer, connection.send(request)).await? {
+            Ok(response) => Ok(self.answer(connection, response)),
+            Err(error) if error.message().is_some() => {
+                Err(failure::before_send(error.into_error()))
+            }
+            Err(error) => Err(failure::after_send(error.into_error())),
+        }
+    }
+
+    async fn sleep(&self, pause: Duration, interrupt: &Interrupt) -> Result<(), Failure> {
+        Handle::try_current().map_err(Failure::unsupported)?;
+        let mut timer = pin!(None);
+        let timing = Timing::default();
+        Patience::new(Instant::now(), timing, interrupt, timer.as_mut())
+            .wait(Step::Connecting, tokio::time::sleep(pause))
+            .await
+    }
+}
+
+impl Default for HyperTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperTransport").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+/// What was heard of a connection within this time is taken to be still true.
+const HEARSAY: Duration = Duration::from_millis(10);

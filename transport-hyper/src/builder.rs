@@ -1,0 +1,179 @@
+//! How a transport is put together.
+
+use std::env;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "tls")]
+use etcd_v2_proto::Invalid;
+use etcd_v2_proto::proxy::Proxies;
+#[cfg(feature = "tls")]
+use etcd_v2_proto::tls::Tls;
+use http::Uri;
+use hyper::client::conn::http1;
+use hyper::rt::{Read, Write};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use crate::HyperTransport;
+use crate::connect::{self, Connect};
+use crate::pool::{Limits, Pool};
+use crate::reach::Reach;
+use crate::tcp::TcpConnector;
+#[cfg(feature = "tls")]
+use crate::tls::Security;
+
+/// Puts a [`HyperTransport`] together; see [`HyperTransport::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use transport_hyper::{HyperTransport, TcpConnector};
+///
+/// let transport = HyperTransport::builder()
+///     .connector(TcpConnector::new().without_keep_alive())
+///     .idle_timeout(Some(Duration::from_secs(20)))
+///     .max_idle_per_origin(4)
+///     .build();
+/// # let _ = transport;
+/// ```
+#[derive(Debug)]
+#[must_use = "call `build` to get the transport"]
+pub struct Builder {
+    connector: Box<dyn Connect>,
+    connector_secures: bool,
+    /// Those of the environment unless set.
+    proxies: Option<Proxies>,
+    #[cfg(feature = "tls")]
+    security: Security,
+    limits: Limits,
+    header_limit: usize,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            connector: connect::erase(TcpConnector::new()),
+            connector_secures: false,
+            proxies: None,
+            #[cfg(feature = "tls")]
+            security: Security::default(),
+            limits: Limits {
+                // As many as there are tasks in a busy service; more cost memory on both sides.
+                max_idle: 32,
+                // Shorter than what firewalls and load balancers forget connections after.
+                idle_timeout: Some(Duration::from_secs(60)),
+            },
+            header_limit: 64 << 10,
+        }
+    }
+
+    /// Makes connections with `connector` instead of a plain [`TcpConnector`].
+    ///
+    /// It is asked for an absolute URI whose path is `/`, and cloned for each connection. TLS is not its
+    /// affair: for an `https` endpoint it is asked for `http` and the port, such as
+    /// `http://etcd.example:443/`, and TLS is spoken over what it connects with. For a request that goes
+    /// through a proxy it is asked for the proxy. The time limit for connecting covers all that it does.
+    pub fn connector<C>(mut self, connector: C) -> Self
+    where
+        C: Service<Uri> + Clone + Send + 'static,
+        C::Response: Read + Write + Unpin + Send + 'static,
+        C::Error: Into<Box<dyn StdError + Send + Sync>>,
+        C::Future: Send,
+    {
+        self.connector = connect::erase(connector);
+        self.connector_secures = false;
+        self
+    }
+
+    /// Makes connections with `connector`, which does TLS itself.
+    ///
+    /// For an `https` endpoint it is asked for that endpoint and has to make all of the connection:
+    /// neither the settings of TLS nor the [proxies](Self::proxies) apply there, and the time limit for
+    /// connecting covers the handshake. In all else it is used as by [`connector`](Self::connector). It
+    /// needs no feature of this crate.
+    pub fn connector_with_tls<C>(self, connector: C) -> Self
+    where
+        C: Service<Uri> + Clone + Send + 'static,
+        C::Response: Read + Write + Unpin + Send + 'static,
+        C::Error: Into<Box<dyn StdError + Send + Sync>>,
+        C::Future: Send,
+    {
+        Self { connector_secures: true, ..self.connector(connector) }
+    }
+
+    /// How to secure connections to `https` endpoints.
+    ///
+    /// [`Tls::new`] unless set; then the CAs of the platform are read when the first such connection
+    /// is made, and what is wrong with them is a failure before sending.
+    ///
+    /// # Errors
+    /// What is wrong with the settings; they are looked at here, once and for all.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Result<Self, Invalid> {
+        self.security = Security::new(tls)?;
+        Ok(self)
+    }
+
+    /// Which requests go through which HTTP proxy.
+    ///
+    /// Unless set, that is up to the environment variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+    /// at the time of [`build`](Self::build); see [`Proxies::from_vars`].
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// Goes straight to every endpoint, whatever the environment says.
+    pub fn no_proxy(self) -> Self {
+        self.proxies(Proxies::none())
+    }
+
+    /// How many unused connections to keep for each origin; 32 unless told, 0 keeps none.
+    ///
+    /// It does not limit how many are in use at the same time.
+    pub const fn max_idle_per_origin(mut self, connections: usize) -> Self {
+        self.limits.max_idle = connections;
+        self
+    }
+
+    /// How long to keep a connection that is not used; 60 seconds unless told, `None` for ever.
+    pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.limits.idle_timeout = timeout;
+        self
+    }
+
+    /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
+    ///
+    /// The trailers of a chunked body have the same limit. There may be 100 headers.
+    pub const fn header_limit(mut self, bytes: usize) -> Self {
+        self.header_limit = bytes;
+        self
+    }
+
+    /// The transport. It opens no connection before it is asked to send something.
+    #[must_use]
+    pub fn build(self) -> HyperTransport {
+        let mut http = http1::Builder::new();
+        http.max_buf_size(self.header_limit.max(READ_AT_ONCE)).max_header_size(self.header_limit);
+        let proxies =
+            self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
+        let reach = Reach {
+            connector: self.connector,
+            connector_secures: self.connector_secures,
+            proxies,
+            #[cfg(feature = "tls")]
+            security: self.security,
+            http,
+        };
+        HyperTransport {
+            pool: Arc::new(Pool::new(self.limits)),
+            reach: Arc::new(reach),
+            epoch: Instant::now(),
+        }
+    }
+}
+
+/// Large bodies are read in pieces that grow from 8 KiB up to this size, in bytes.
+const READ_AT_ONCE: usize = 128 << 10;

@@ -1,0 +1,143 @@
+//! Making connections, with connectors of any type behind one object.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use etcd_v2_proto::proxy::{Proxy, Tunnel};
+use etcd_v2_proto::{Failure, Stage};
+use http::Uri;
+use hyper::client::conn::http1;
+use hyper::rt::{Read, Write};
+use tokio::runtime::Handle;
+use tower_service::Service;
+
+use crate::connection::{Connection, Origin};
+use crate::patience::{Patience, Step};
+use crate::plain::Plain;
+#[cfg(feature = "tls")]
+use crate::tls::Session;
+use crate::tunnel;
+
+/// Makes connections.
+pub(crate) trait Connect: fmt::Debug + Send + Sync {
+    /// Makes a connection as planned and leaves it to a task of the runtime.
+    fn connect<'a>(&'a self, plan: Plan<'a>, patience: &'a mut Patience<'_>) -> MakeConnection<'a>;
+}
+
+/// What kind of connection to make.
+pub(crate) struct Plan<'a> {
+    pub(crate) origin: Origin,
+    /// What to ask the connector for.
+    pub(crate) uri: Uri,
+    /// What the connector leads to, unless that is the origin itself.
+    pub(crate) proxy: Option<&'a Proxy>,
+    /// What to ask the proxy for.
+    pub(crate) tunnel: Option<Tunnel>,
+    /// How to secure the connection, unless the connector does, or nobody.
+    #[cfg(feature = "tls")]
+    pub(crate) session: Option<Session>,
+    pub(crate) http: &'a http1::Builder,
+    pub(crate) runtime: Handle,
+}
+
+type MakeConnection<'a> = Pin<Box<dyn Future<Output = Result<Connection, Failure>> + Send + 'a>>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Forgets the type of a connector.
+pub(crate) fn erase<C>(connector: C) -> Box<dyn Connect>
+where
+    C: Service<Uri> + Clone + Send + 'static,
+    C::Response: Read + Write + Unpin + Send + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send,
+{
+    Box::new(Erased { template: Mutex::new(connector) })
+}
+
+/// A connector to take clones of; the lock makes up for connectors that are not `Sync`.
+struct Erased<C> {
+    template: Mutex<C>,
+}
+
+impl<C> Connect for Erased<C>
+where
+    C: Service<Uri> + Clone + Send + 'static,
+    C::Response: Read + Write + Unpin + Send + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send,
+{
+    fn connect<'a>(&'a self, plan: Plan<'a>, patience: &'a mut Patience<'_>) -> MakeConnection<'a> {
+        let connector = self.template.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move {
+            let Plan { origin, uri, proxy, tunnel, http, runtime, .. } = plan;
+            let opening = open(connector, uri, proxy, tunnel);
+            let opened = patience.wait(Step::Connecting, opening).await?;
+            let stream = opened.map_err(Failure::before_send)?;
+            patience.check(Stage::BeforeSend)?;
+            #[cfg(feature = "tls")]
+            if let Some(session) = plan.session {
+                let shaken = patience.wait(Step::Handshake, session.begin(stream)).await?;
+                let stream = shaken.map_err(Failure::before_send)?;
+                patience.check(Stage::BeforeSend)?;
+                return serve(stream, origin, http, &runtime).await;
+            }
+            serve(Plain::new(stream), origin, http, &runtime).await
+        })
+    }
+}
+
+/// Has the connector connect, and the proxy after it.
+async fn open<C>(
+    mut connector: C,
+    uri: Uri,
+    proxy: Option<&Proxy>,
+    tunnel: Option<Tunnel>,
+) -> Result<C::Response, BoxError>
+where
+    C: Service<Uri>,
+    C::Response: Read + Write + Unpin,
+    C::Error: Into<BoxError>,
+{
+    let connecting = async {
+        poll_fn(|context| connector.poll_ready(context)).await?;
+        connector.call(uri).await
+    };
+    let stream = connecting.await.map_err(|error| {
+        let error = error.into();
+        match proxy {
+            None => error,
+            Some(proxy) => format!("cannot connect to the proxy {proxy}: {error}").into(),
+        }
+    })?;
+    match tunnel {
+        None => Ok(stream),
+        Some(tunnel) => tunnel::pass_through(tunnel, stream).await,
+    }
+}
+
+/// Has a task of the runtime speak HTTP.
+async fn serve<S>(
+    stream: S,
+    origin: Origin,
+    http: &http1::Builder,
+    runtime: &Handle,
+) -> Result<Connection, Failure>
+where
+    S: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http.handshake(stream).await.map_err(Failure::before_send)?;
+    let task = runtime.spawn(async move {
+        // Whoever waits for an answer is told the error; when nobody does it is of no use.
+        let _ = connection.await;
+    });
+    Ok(Connection::new(origin, runtime.id(), sender, task))
+}
+
+impl<C> fmt::Debug for Erased<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! One connection: hyper's handle, and the task that reads and writes.
+
+use http::uri::{Authority, Scheme};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::SendRequest;
+use tokio::runtime;
+use tokio::task::JoinHandle;
+
+use crate::outgoing::Outgoing;
+
+/// Whom a connection leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+}
+
+impl Origin {
+    pub(crate) fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+}
+
+/// A connection that is not shared with anybody; dropped, it closes at once.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) origin: Origin,
+    /// Who runs the task. A runtime that is not run at present would leave a request lying.
+    pub(crate) runtime: runtime::Id,
+    sender: SendRequest<Outgoing>,
+    task: JoinHandle<()>,
+}
+
+impl Connection {
+    pub(crate) const fn new(
+        origin: Origin,
+        runtime: runtime::Id,
+        sender: SendRequest<Outgoing>,
+        task: JoinHandle<()>,
+    ) -> Self {
+        Self { origin, runtime, sender, task }
+    }
+
+    /// Whether the next request can be written here and now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    /// Whether the connection is known to be dead, or its runtime gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Hands a request over; if none of it was written, the error gives it back.
+    pub(crate) fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> + use<>
+    {
+        self.sender.try_send_request(request)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Left to itself, the task would first try to write what is still to be written, for as long
+        // as the server does not read it.
+        self.task.abort();
+    }
+}

@@ -1,0 +1,127 @@
+//! Finding the server.
+
+use std::error::Error;
+use std::net::TcpListener;
+
+use bytes::Bytes;
+use etcd_v2_proto::{Cause, Failure, Stage};
+use http::Request;
+use transport_hyper::{HyperTransport, TcpConnector};
+
+use crate::ask;
+use crate::server::Server;
+
+async fn ask_at(origin: &str) -> Result<String, Failure> {
+    let request = Request::get(format!("{origin}/a")).header("Host", "any").body(Bytes::new());
+    ask(&HyperTransport::new(), request.unwrap()).await.map(|(_, text)| text)
+}
+
+async fn refused_at(origin: &str) -> Failure {
+    let failure = ask_at(origin).await.unwrap_err();
+    assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Unsupported));
+    failure
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_told_in_the_words_of_the_system() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for host in ["127.0.0.1", "localhost"] {
+        let failure = refused_at(&format!("http://{host}:{port}")).await;
+        if cfg!(target_os = "linux") {
+            let told = "could not connect: Connection refused (os error 111)";
+            assert_eq!(failure.to_string(), told);
+        }
+        let source = failure.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_a_failure_before_sending() {
+    refused_at("http://name.invalid:2379").await;
+}
+
+#[tokio::test]
+#[cfg(not(feature = "tls"))]
+async fn https_is_refused_by_a_transport_without_tls() {
+    let failure = refused_at("https://127.0.0.1:2379").await;
+    let text = "could not connect: this transport was built without TLS, so https cannot be used";
+    assert_eq!(failure.to_string(), text);
+}
+
+#[tokio::test]
+async fn https_is_refused_by_a_connector_that_is_wrongly_said_to_speak_tls() {
+    let builder = HyperTransport::builder().connector_with_tls(TcpConnector::new());
+    let request = Request::get("https://127.0.0.1:2379/").body(Bytes::new()).unwrap();
+    let failure = ask(&builder.build(), request).await.unwrap_err();
+    assert_eq!(failure.stage(), Stage::BeforeSend);
+    assert_eq!(failure.to_string(), "could not connect: https needs a connector that speaks TLS");
+}
+
+#[tokio::test]
+async fn other_schemes_are_refused() {
+    let failure = refused_at("unix://a:1").await;
+    assert_eq!(failure.to_string(), "could not connect: the scheme unix is not supported");
+}
+
+#[tokio::test]
+async fn all_addresses_of_a_name_are_tried() {
+    // Where the name means ::1 as well, nobody listens there.
+    let server = Server::echo();
+    let origin = format!("http://localhost:{}", server.address.port());
+    assert_eq!(ask_at(&origin).await.unwrap(), "/a");
+}
+
+#[tokio::test]
+async fn an_ipv6_literal_is_an_address() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        println!("skipped: this machine has no IPv6");
+        return;
+    };
+    let server = Server::on(listener, |peer| {
+        peer.request();
+        peer.answer("six");
+        peer.drain();
+    });
+    let origin = format!("http://[::1]:{}", server.address.port());
+    assert_eq!(ask_at(&origin).await.unwrap(), "six");
+}
+
+#[tokio::test]
+async fn connections_are_probed_and_do_not_delay() {
+    use hyper_util::rt::TokioIo;
+    use std::time::Duration;
+    use tokio::net::TcpStream;
+    use tower_service::Service;
+
+    let server = Server::echo();
+    let connect = async |mut connector: TcpConnector| -> TokioIo<TcpStream> {
+        let uri = format!("http://{}/", server.address).parse().unwrap();
+        connector.call(uri).await.unwrap()
+    };
+    let stream = connect(TcpConnector::new()).await;
+    assert!(stream.inner().nodelay().unwrap());
+    let socket = socket2::SockRef::from(stream.inner());
+    assert!(socket.keepalive().unwrap());
+    #[cfg(target_os = "linux")]
+    assert_eq!(
+        (
+            socket.tcp_keepalive_time().unwrap(),
+            socket.tcp_keepalive_interval().unwrap(),
+            socket.tcp_keepalive_retries().unwrap()
+        ),
+        (Duration::from_secs(30), Duration::from_secs(10), 3)
+    );
+
+    let often = TcpConnector::new().keep_alive(Duration::from_secs(5), Duration::from_secs(1), 2);
+    let stream = connect(often).await;
+    #[cfg(target_os = "linux")]
+    assert_eq!(
+        socket2::SockRef::from(stream.inner()).tcp_keepalive_time().unwrap(),
+        Duration::from_secs(5)
+    );
+    assert!(stream.inner().nodelay().unwrap());
+
+    let stream = connect(TcpConnector::new().without_keep_alive()).await;
+    assert!(!socket2::SockRef::from(stream.inner()).keepalive().unwrap());
+}
