@@ -1,0 +1,227 @@
+//! The settings of a transport.
+
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "tls")]
+use etcd_v2_proto::Invalid;
+use etcd_v2_proto::proxy::Proxies;
+#[cfg(feature = "tls")]
+use etcd_v2_proto::tls::Tls;
+use socket2::TcpKeepalive;
+use ureq::Agent;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
+
+use crate::UreqTransport;
+use crate::connector::{LateResolver, ReachConnector};
+use crate::dial::Dialer;
+use crate::reach::Reach;
+#[cfg(feature = "tls")]
+use crate::tls::Security;
+
+/// Settings of a [`UreqTransport`]; made by [`UreqTransport::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let transport = transport_ureq::UreqTransport::builder()
+///     .max_idle_per_host(4)
+///     .idle_age(Duration::from_secs(20))
+///     .build();
+/// # drop(transport);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing before `build`"]
+pub struct Builder {
+    keepalive: Option<TcpKeepalive>,
+    max_header: usize,
+    max_idle: usize,
+    max_idle_per_host: usize,
+    idle_age: Duration,
+    /// Those of the environment unless set.
+    proxies: Option<Proxies>,
+    #[cfg(feature = "tls")]
+    security: Security,
+    adjust: Adjust,
+}
+
+impl Builder {
+    /// How TCP finds out that a silent peer is gone: the first probe after `idle`, more of them every
+    /// `interval`, and `probes` lost ones end the connection. Whole seconds count.
+    ///
+    /// 30 s, 10 s and 3 unless set. This is what ends a watch without time limits whose server
+    /// vanished without a word.
+    pub const fn tcp_keepalive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
+        self.keepalive = Some(keepalive(idle, interval, probes));
+        self
+    }
+
+    /// Leaves silent peers alone.
+    pub const fn no_tcp_keepalive(mut self) -> Self {
+        self.keepalive = None;
+        self
+    }
+
+    /// The largest head of an answer to accept, in bytes, from the status line to the empty line.
+    ///
+    /// 64 KiB unless set. A larger one is a failure after sending.
+    pub const fn max_header(mut self, bytes: usize) -> Self {
+        self.max_header = bytes;
+        self
+    }
+
+    /// The most idle connections to keep in all.
+    ///
+    /// 128 unless set.
+    pub const fn max_idle(mut self, connections: usize) -> Self {
+        self.max_idle = connections;
+        self
+    }
+
+    /// The most idle connections to keep for one scheme, host and port.
+    ///
+    /// 32 unless set. Not a limit on connections in use: every thread that waits has one of its own.
+    pub const fn max_idle_per_host(mut self, connections: usize) -> Self {
+        self.max_idle_per_host = connections;
+        self
+    }
+
+    /// How long a connection may have been idle and still be used.
+    ///
+    /// 60 s unless set. See [the crate page](crate#idle-connections) for when idle connections go.
+    pub const fn idle_age(mut self, age: Duration) -> Self {
+        self.idle_age = age;
+        self
+    }
+
+    /// How to secure connections to `https` endpoints.
+    ///
+    /// [`Tls::new`] unless set; then the CAs of the platform are read when the first such connection
+    /// is made, and what is wrong with them is a failure before sending.
+    ///
+    /// # Errors
+    /// What is wrong with the settings; they are looked at here, once and for all.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Result<Self, Invalid> {
+        self.security = Security::new(tls)?;
+        Ok(self)
+    }
+
+    /// Which requests go through which HTTP proxy.
+    ///
+    /// Unless set, that is up to the environment variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+    /// at the time of [`build`](Self::build); see [`Proxies::from_vars`].
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// Goes straight to every endpoint, whatever the environment says.
+    pub fn no_proxy(self) -> Self {
+        self.proxies(Proxies::none())
+    }
+
+    /// Adjusts the configuration of ureq, for what has no setting here.
+    ///
+    /// `adjust` gets what the other settings lead to. The limits that it sets on time hold in addition
+    /// to those of each request, and run out as those do. Not up to it are what the core relies on
+    /// (redirects, statuses, methods, decompression) and what is done here in ureq's stead (proxies,
+    /// TLS, name resolution, buffers).
+    ///
+    /// ```
+    /// use transport_ureq::ureq::config::IpFamily;
+    ///
+    /// let transport = transport_ureq::UreqTransport::builder()
+    ///     .ureq_config(|config| config.user_agent("inventory/1.0").ip_family(IpFamily::Ipv4Only))
+    ///     .build();
+    /// # drop(transport);
+    /// ```
+    pub fn ureq_config(
+        mut self,
+        adjust: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + Send + Sync + 'static,
+    ) -> Self {
+        self.adjust = Adjust(Some(Arc::new(adjust)));
+        self
+    }
+
+    /// The transport, without any connection yet.
+    #[must_use]
+    pub fn build(self) -> UreqTransport {
+        let config = Agent::config_builder()
+            // The core sets every header.
+            .user_agent("")
+            .accept("")
+            .max_response_header_size(self.max_header)
+            .max_idle_connections(self.max_idle)
+            .max_idle_connections_per_host(self.max_idle_per_host)
+            .max_idle_age(self.idle_age);
+        let config = match &self.adjust {
+            Adjust(Some(adjust)) => adjust(config),
+            Adjust(None) => config,
+        };
+        let config = config
+            // The core wants bodies as they are, follows redirects and judges statuses.
+            .accept_encoding("")
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            // Otherwise taken from the environment, by other rules than ours.
+            .proxy(None)
+            .build();
+        let proxies =
+            self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
+        let reach = Reach {
+            dialer: Dialer {
+                keepalive: self.keepalive,
+                no_delay: config.no_delay(),
+                family: config.ip_family(),
+            },
+            proxies: proxies.clone(),
+            #[cfg(feature = "tls")]
+            security: self.security,
+        };
+        let max_undigested = config.max_response_header_size().saturating_add(READ_AHEAD);
+        let connector = ReachConnector { reach, max_undigested };
+        let agent = Agent::with_parts(config, connector, LateResolver);
+        UreqTransport { agent, proxies, epoch: Instant::now() }
+    }
+}
+
+/// What to do with the configuration of ureq.
+#[derive(Clone)]
+struct Adjust(Option<Arc<Adjustment>>);
+
+type Adjustment = dyn Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + Send + Sync;
+
+impl fmt::Debug for Adjust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "some" } else { "none" })
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            keepalive: Some(keepalive(Duration::from_secs(30), Duration::from_secs(10), 3)),
+            max_header: 64 << 10,
+            max_idle: 128,
+            max_idle_per_host: 32,
+            idle_age: Duration::from_secs(60),
+            proxies: None,
+            #[cfg(feature = "tls")]
+            security: Security::default(),
+            adjust: Adjust(None),
+        }
+    }
+}
+
+const fn keepalive(idle: Duration, interval: Duration, probes: u32) -> TcpKeepalive {
+    TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes)
+}
+
+/// What a read may bring beyond the head of an answer.
+const READ_AHEAD: usize = 64 << 10;

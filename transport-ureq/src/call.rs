@@ -1,0 +1,202 @@
+//! What the call in progress on this thread may do, and what was found out about it.
+//!
+//! ureq keeps connections in a pool and tells a connection nothing about the request that it is used
+//! for. So the two meet here: whoever runs ureq puts the limits of the call into a thread-local
+//! variable, the connection looks at them before it blocks and notes what happened, and the caller
+//! takes the notes back. ureq does all its I/O on the thread that asks for it, so this holds for
+//! sending as for reading, even if a body is read on another thread than its request was sent from.
+
+use std::cell::RefCell;
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use etcd_v2_proto::{Interrupt, Reason, Timing};
+
+/// The limits of a call, and the notes taken while it ran.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// When connecting has to be done, name resolution included.
+    connect_by: Option<Instant>,
+    /// How long the TLS handshake may take.
+    #[cfg(feature = "tls")]
+    handshake: Option<Duration>,
+    /// When what is going on has to be done: at the end, the head or the next piece of the body.
+    until: Option<Instant>,
+    /// Whether bytes that leave are no part of the request yet.
+    preparing: bool,
+    interrupt: Interrupt,
+    /// How many bytes of output to make room for, so that a small request leaves in one write.
+    pub(crate) room: usize,
+    /// Whether a byte of the request was handed to the operating system.
+    pub(crate) sent: bool,
+    /// Whether the server was listened to before.
+    pub(crate) listened: bool,
+    /// What it says that the server closed its side, if it did.
+    pub(crate) closed: Option<Closed>,
+    /// Why this side gave up, if it did.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+/// Why a call was given up on this side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verdict {
+    TimedOut,
+    Interrupted(Reason),
+}
+
+/// What a connection was like that the server closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// It was not secured, and the server had never said anything on it.
+    Mute,
+    Other,
+}
+
+impl Call {
+    /// A request, asked for now.
+    pub(crate) fn to_send(timing: Timing, interrupt: &Interrupt, room: usize) -> Self {
+        let now = Instant::now();
+        let until = timing.head.and_then(|limit| now.checked_add(limit));
+        let connect_by = timing.connect.and_then(|limit| now.checked_add(limit));
+        Self {
+            connect_by,
+            #[cfg(feature = "tls")]
+            handshake: timing.handshake,
+            until,
+            interrupt: interrupt.clone(),
+            room,
+            ..Self::idle()
+        }
+    }
+
+    /// A piece of the body, asked for now.
+    pub(crate) fn to_read(timeout: Option<Duration>, interrupt: &Interrupt) -> Self {
+        let until = timeout.and_then(|limit| Instant::now().checked_add(limit));
+        Self { until, interrupt: interrupt.clone(), ..Self::idle() }
+    }
+
+    const fn idle() -> Self {
+        Self {
+            connect_by: None,
+            #[cfg(feature = "tls")]
+            handshake: None,
+            until: None,
+            preparing: false,
+            interrupt: Interrupt::never(),
+            room: 0,
+            sent: false,
+            listened: false,
+            closed: None,
+            verdict: None,
+        }
+    }
+
+    /// Makes this the call of the thread while `work` runs, and hands it back with its notes.
+    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> (T, Self) {
+        let before = CURRENT.replace(self);
+        let result = work();
+        (result, CURRENT.replace(before))
+    }
+
+    /// Looks at the call of the thread.
+    pub(crate) fn with<T>(look: impl FnOnce(&mut Self) -> T) -> T {
+        CURRENT.with_borrow_mut(look)
+    }
+
+    pub(crate) const fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// What is left of the time; `None` means no limit.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// What is left of the time for connecting; `None` means no limit.
+    ///
+    /// # Errors
+    /// When nothing is left.
+    pub(crate) fn left_to_connect(&mut self) -> io::Result<Option<Duration>> {
+        let Some(by) = earlier(self.connect_by, self.until) else { return Ok(None) };
+        let left = by.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(self.time_out()) } else { Ok(Some(left)) }
+    }
+
+    /// Does something within a limit of its own.
+    pub(crate) fn within<T>(
+        &mut self,
+        limit: Option<Duration>,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let by = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let until = earlier(self.until, by);
+        let before = mem::replace(&mut self.until, until);
+        let result = work(self);
+        self.until = before;
+        result
+    }
+
+    /// Talks to a proxy, before the request, within the limit for connecting.
+    ///
+    /// # Errors
+    /// Those of `work`, and when no time is left.
+    pub(crate) fn while_tunnelling<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let limit = self.left_to_connect()?;
+        self.prepare(limit, work)
+    }
+
+    /// Shakes hands, before the request, within the limit for that.
+    #[cfg(feature = "tls")]
+    pub(crate) fn while_shaking_hands<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.prepare(self.handshake, work)
+    }
+
+    fn prepare<T>(&mut self, limit: Option<Duration>, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.preparing = true;
+        let result = self.within(limit, work);
+        self.preparing = false;
+        result
+    }
+
+    /// Takes note of bytes that were handed to the operating system.
+    pub(crate) const fn note_sent(&mut self) {
+        self.sent |= !self.preparing;
+    }
+
+    /// Gives the call up if no time is left.
+    ///
+    /// # Errors
+    /// When none is.
+    pub(crate) fn heed_time(&mut self) -> io::Result<()> {
+        if self.left() == Some(Duration::ZERO) { Err(self.time_out()) } else { Ok(()) }
+    }
+
+    /// Gives the call up because its time is used up.
+    pub(crate) fn time_out(&mut self) -> io::Error {
+        self.verdict = Some(Verdict::TimedOut);
+        io::ErrorKind::TimedOut.into()
+    }
+
+    /// Gives the call up if its interrupt was used.
+    ///
+    /// # Errors
+    /// When it was.
+    pub(crate) fn heed_interrupt(&mut self) -> io::Result<()> {
+        let Some(reason) = self.interrupt.take() else { return Ok(()) };
+        self.verdict = Some(Verdict::Interrupted(reason));
+        Err(io::Error::other("interrupted"))
+    }
+}
+
+/// The earlier of two moments, where there is one.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+thread_local! {
+    static CURRENT: RefCell<Call> = const { RefCell::new(Call::idle()) };
+}

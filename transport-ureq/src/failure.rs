@@ -1,0 +1,56 @@
+//! From what ureq says to what a conversation has to know.
+
+use std::error::Error as StdError;
+use std::io;
+
+use etcd_v2_proto::{Failure, Stage};
+use ureq::Error;
+
+use crate::call::{Call, Closed, Verdict};
+
+/// Why no head of an answer came.
+pub(crate) fn of_sending(error: Error, call: &Call) -> Failure {
+    let stage = if call.sent { Stage::AfterSend } else { Stage::BeforeSend };
+    let closed = match call.closed {
+        Some(Closed::Mute) => {
+            "the server closed the connection without an answer; if it speaks TLS on this port, use \
+             https://"
+        }
+        _ => "the server closed the connection without an answer",
+    };
+    failure(error, call, stage, closed)
+}
+
+/// Why the body broke off.
+pub(crate) fn of_reading(error: io::Error, call: &Call) -> Failure {
+    let cut = "the server closed the connection before the end of the answer";
+    failure(error.into(), call, Stage::AfterSend, cut)
+}
+
+fn failure(error: Error, call: &Call, stage: Stage, closed: &'static str) -> Failure {
+    match call.verdict {
+        Some(Verdict::TimedOut) => return Failure::timed_out(stage),
+        Some(Verdict::Interrupted(reason)) => return Failure::interrupted(stage, reason),
+        None if matches!(error, Error::Timeout(_)) => return Failure::timed_out(stage),
+        None => {}
+    }
+    let unsupported =
+        matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::Unsupported);
+    let source = if call.closed.is_some() { closed.into() } else { innermost(error) };
+    match stage {
+        Stage::BeforeSend if unsupported => Failure::unsupported(source),
+        Stage::BeforeSend => Failure::before_send(source),
+        Stage::AfterSend => Failure::after_send(source),
+    }
+}
+
+/// The error that ureq wrapped, since ureq's own has no source to look for it.
+fn innermost(error: Error) -> Box<dyn StdError + Send + Sync> {
+    match error {
+        Error::Io(error) => error.into(),
+        Error::Http(error) => error.into(),
+        Error::Protocol(error) => error.into(),
+        Error::Other(error) => error,
+        error => error.into(),
+    }
+}

@@ -1,0 +1,210 @@
+//! Who is trusted, and what is said about the others.
+
+use std::sync::Arc;
+
+use etcd_v2_proto::tls::{Tls, TlsVersion};
+use etcd_v2_proto::{Cause, Stage};
+use rcgen::{CertificateParams, DnType, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::version::{TLS12, TLS13};
+use transport_ureq::UreqTransport;
+
+use crate::certificates::{Authority, BOTH, Pair, transport};
+use crate::server::Server;
+use crate::{ask, failure, get, in_a_child, put};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+fn answering(config: Arc<ServerConfig>) -> Server {
+    Server::secured(config, |mut peer| {
+        while peer.request().is_some() {
+            peer.say(OK);
+        }
+    })
+}
+
+/// What is said about a server, which must not have heard a request.
+fn complaint(tls: Tls, config: Arc<ServerConfig>, host: &str) -> String {
+    let server = answering(config);
+    let url = server.url("/").replace("127.0.0.1", host);
+    let failure = failure(&transport(tls), put(&url, "v"));
+    assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken), "{failure}");
+    assert!(server.requests().is_empty());
+    let text = failure.to_string();
+    text.strip_prefix("could not connect: ").unwrap().to_owned()
+}
+
+#[test]
+fn a_given_ca_vouches_for_names_and_addresses() {
+    let authority = Authority::new();
+    let server = answering(authority.server());
+    let extra = Tls::new().add_ca_pem(&authority.pem);
+    for tls in [authority.tls(), extra, Tls::new().danger_accept_any_certificate()] {
+        let transport = transport(tls);
+        for host in ["127.0.0.1", "localhost"] {
+            let url = server.url("/k").replace("127.0.0.1", host);
+            assert_eq!(ask(&transport, put(&url, "v")).unwrap().1, "ok");
+        }
+    }
+    assert_eq!(server.requests(), ["PUT /k"; 6]);
+}
+
+#[test]
+fn a_stranger_is_not_trusted() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let stranger = other.issue_with(&["127.0.0.1"], |_| {}).server(BOTH, None);
+    for tls in [Tls::new(), Tls::new().add_ca_pem(authority.issue(&["x"]).chain)] {
+        let text = complaint(tls, Arc::clone(&stranger), "127.0.0.1");
+        assert!(text.contains("not signed by a CA that is trusted here: add the cert"), "{text}");
+    }
+    let text = complaint(authority.tls(), stranger, "127.0.0.1");
+    assert!(text.contains("if the CA was made anew under its old name"), "{text}");
+}
+
+#[test]
+fn a_certificate_for_others_is_refused_with_the_names_it_has() {
+    let authority = Authority::new();
+    let config = authority.issue(&["etcd.test", "10.1.2.3"]).server(BOTH, None);
+    for host in ["127.0.0.1", "localhost"] {
+        let text = complaint(authority.tls(), Arc::clone(&config), host);
+        let expected =
+            format!("not valid for {host}, only for etcd.test, 10.1.2.3: use one of these");
+        assert!(text.contains(&expected), "{text}");
+    }
+    let common = |params: &mut CertificateParams| {
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+    };
+    let config = authority.issue_with(&[], common).server(BOTH, None);
+    let text = complaint(authority.tls(), config, "localhost");
+    assert!(text.contains("a common name does not count"), "{text}");
+}
+
+#[test]
+fn a_certificate_beyond_its_time_says_when_that_was() {
+    let authority = Authority::new();
+    let expired = authority.issue_with(&["127.0.0.1"], |params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 3, 4);
+    });
+    let text = complaint(authority.tls(), expired.server(BOTH, None), "127.0.0.1");
+    assert!(text.contains("expired at 2002-03-04T00:00:00Z; it is 2"), "{text}");
+}
+
+#[test]
+fn another_name_can_be_checked() {
+    let authority = Authority::new();
+    let config = authority.issue(&["etcd.test", "10.1.2.3"]).server(BOTH, None);
+    let server = answering(Arc::clone(&config));
+    for name in ["etcd.test", "10.1.2.3"] {
+        let transport = transport(authority.tls().server_name(name));
+        assert_eq!(ask(&transport, get(&server.url("/"))).unwrap().1, "ok");
+    }
+    let text = complaint(authority.tls().server_name("other.test"), config, "127.0.0.1");
+    assert!(text.contains("not valid for other.test"), "{text}");
+}
+
+#[test]
+fn a_server_that_is_too_old_is_refused() {
+    let authority = Authority::new();
+    let pair = authority.issue(&["127.0.0.1"]);
+    let server = answering(pair.server(&[&TLS12], None));
+    assert_eq!(ask(&authority.transport(), get(&server.url("/"))).unwrap().1, "ok");
+    let tls = authority.tls().min_version(TlsVersion::V1_3);
+    let text = complaint(tls, pair.server(&[&TLS12], None), "127.0.0.1");
+    assert!(text.contains("the server speaks no version of TLS that is allowed here"), "{text}");
+}
+
+/// A server that wants client certificates of this CA.
+fn demanding(authority: &Authority, version: usize) -> Server {
+    let pair = authority.issue(&["127.0.0.1"]);
+    answering(pair.server(&[[&TLS12, &TLS13][version]], Some(authority)))
+}
+
+#[test]
+fn a_client_certificate_opens_the_door() {
+    let authority = Authority::new();
+    let Pair { chain, key } = authority.issue(&["client"]);
+    let transport = transport(authority.tls().identity_pem(chain, key));
+    for version in [0, 1] {
+        let server = demanding(&authority, version);
+        for _ in 0..3 {
+            assert_eq!(ask(&transport, put(&server.url("/"), "v")).unwrap().1, "ok");
+        }
+        assert_eq!(server.accepted(), 1);
+    }
+}
+
+#[test]
+fn a_missing_client_certificate_is_said_to_be_missing() {
+    let authority = Authority::new();
+    for version in [0, 1] {
+        // In TLS 1.3 the server says so while the request is on its way.
+        for _ in 0..20 {
+            let server = demanding(&authority, version);
+            let failure = failure(&authority.transport(), put(&server.url("/"), "v"));
+            let text = failure.to_string();
+            let expected = "the server wants a client certificate and got none";
+            assert!(text.contains(expected), "{text}");
+            assert!(version == 1 || failure.stage() == Stage::BeforeSend, "{text}");
+            assert_eq!(failure.cause(), Cause::Broken);
+            assert!(server.requests().is_empty());
+        }
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_before_there_is_a_transport() {
+    let authority = Authority::new();
+    let (one, other) = (authority.issue(&["a"]), authority.issue(&["b"]));
+    for (tls, field) in [
+        (Tls::new().only_ca_pem("nonsense"), "CA certificate"),
+        (Tls::new().only_ca_pem(&authority.pem).identity_pem(&one.chain, &other.key), "client key"),
+        (Tls::new().server_name("not a name"), "server name"),
+    ] {
+        assert_eq!(UreqTransport::builder().tls(tls).unwrap_err().field, field);
+    }
+}
+
+#[test]
+fn keys_are_not_shown() {
+    let authority = Authority::new();
+    let Pair { chain, key } = authority.issue(&["client"]);
+    let builder = UreqTransport::builder().tls(authority.tls().identity_pem(chain, &key)).unwrap();
+    let shown = format!("{builder:?} {:?}", builder.clone().build());
+    assert!(key.lines().all(|line| !shown.contains(line)), "{shown}");
+}
+
+#[test]
+fn the_platform_is_trusted_by_default() {
+    // The test runs itself, in processes with an environment of their own.
+    if let Ok(url) = std::env::var("TEST_URL") {
+        return match std::env::var("SSL_CERT_FILE") {
+            Ok(file) if std::path::Path::new(&file).exists() => trusts_the_platform(&url),
+            _ => finds_nobody_to_trust(&url),
+        };
+    }
+    let authority = Authority::new();
+    let server = answering(authority.server());
+    let file = std::env::temp_dir().join(format!("transport-ureq-{}.pem", std::process::id()));
+    std::fs::write(&file, &authority.pem).unwrap();
+    let url = server.url("/");
+    let variables = [("TEST_URL", url.as_str()), ("SSL_CERT_FILE", file.to_str().unwrap())];
+    let test = "tls::trust::the_platform_is_trusted_by_default";
+    in_a_child(test, &variables);
+    std::fs::remove_file(&file).unwrap();
+    in_a_child(test, &variables);
+    assert_eq!(server.requests(), ["GET /"]);
+}
+
+fn trusts_the_platform(url: &str) {
+    assert_eq!(ask(&UreqTransport::new(), get(url)).unwrap().1, "ok");
+}
+
+fn finds_nobody_to_trust(url: &str) {
+    let failure = failure(&UreqTransport::new(), get(url));
+    assert_eq!(failure.stage(), Stage::BeforeSend);
+    let text = failure.to_string();
+    assert!(text.contains("invalid CA certificates: the platform has none: install"), "{text}");
+    let error = UreqTransport::builder().tls(Tls::new()).unwrap_err();
+    assert!(text.ends_with(&error.to_string()), "{text}");
+}
