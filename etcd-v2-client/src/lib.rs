@@ -1,1 +1,96 @@
-//! Placeholder.
+//! A client for etcd's v2 HTTP API, asynchronous and blocking, with honest answers about what
+//! happened.
+//!
+//! # The async client
+//!
+//! ```no_run
+//! # #[cfg(feature = "hyper")]
+//! # mod example {
+//! use etcd_v2_client::Client;
+//!
+//! # async fn example() -> Result<(), etcd_v2_client::Error> {
+//! let client = Client::new(["http://127.0.0.1:2379"])?;
+//! let keys = client.keys();
+//! let written = keys.set("/greeting", "hello").await?;
+//! let read = keys.get("/greeting").await?;
+//! assert_eq!(read.value(), Some("hello"));
+//! assert_eq!(read.index(), written.index());
+//! # Ok(()) }
+//! # }
+//! ```
+//!
+//! # The blocking client
+//!
+//! ```no_run
+//! # #[cfg(feature = "ureq")]
+//! # mod example {
+//! use etcd_v2_client::blocking::Client;
+//!
+//! # fn example() -> Result<(), etcd_v2_client::Error> {
+//! let client = Client::new(["http://127.0.0.1:2379"])?;
+//! let keys = client.keys();
+//! keys.set("/greeting", "hello")?;
+//! assert_eq!(keys.get("/greeting")?.value(), Some("hello"));
+//! # Ok(()) }
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! Both client types always exist, over any transport ([`Client::with_transport`],
+//! [`blocking::Client::with_transport`]). The features add default transports and `Client::new`:
+//!
+//! - `hyper` (default): [`Client`] over hyper and tokio.
+//! - `ureq`: [`blocking::Client`] over ureq.
+//! - `tls` (default): `https`, over rustls; `proto::tls` has the settings.
+//! - `ring` (default): the cryptography for it, unless the application installs another one.
+//!
+//! # What happens when things fail
+//!
+//! Every [`Error`] says what became of the request: [`Outcome`]. Reads go on at the next endpoint. A
+//! write whose outcome is unknown is never sent again, unless [`Policy::at_least_once`] asks for it.
+//!
+//! # Where the pieces are
+//!
+//! - [`keys`]: the requests of the keys API and what they are answered with.
+//! - [`Keys`], [`blocking::Keys`]: the same as methods.
+//! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
+//! - [`Policy`]: how patient calls are, and what they may do.
+//! - [`proto`]: the core, without I/O.
+
+pub mod blocking;
+
+mod builder;
+mod client;
+mod colours;
+mod inner;
+mod shared;
+mod views;
+mod watch;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use shared::Order;
+pub use views::{Auth, Keys, Members, Roles, Stats, Users};
+pub use watch::Watch;
+
+pub use etcd_v2_proto as proto;
+pub use etcd_v2_proto::{
+    ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
+    CheckRedirect, ClusterId, Code, Credentials, Detail, Document, Encoded, Endpoint, Error,
+    ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta,
+    Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request, Unexpected, auth, keys,
+    members, server, stats,
+};
+#[cfg(feature = "hyper")]
+pub use transport_hyper as hyper;
+#[cfg(feature = "ureq")]
+pub use transport_ureq as ureq;
+
+use inner::Inner;
+
+/// The examples of the README files are tests, too.
+#[cfg(all(doctest, feature = "hyper", feature = "ureq", feature = "ring"))]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeExamples;

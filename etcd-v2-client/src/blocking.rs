@@ -1,0 +1,112 @@
+//! The same client for callers that block their thread.
+
+mod watch;
+
+pub use crate::views::{
+    BlockingAuth as Auth, BlockingKeys as Keys, BlockingMembers as Members, BlockingRoles as Roles,
+    BlockingStats as Stats, BlockingUsers as Users,
+};
+pub use watch::Watch;
+
+use std::sync::Arc;
+
+use etcd_v2_proto::server::{GetHealth, GetVersion, Health, Version};
+use etcd_v2_proto::{
+    BlockingRun, BlockingTransport, Conversation, Error, ErrorKind, Membership, Request, Start,
+    Sync,
+};
+
+use crate::Inner;
+use crate::colours::client_methods;
+use crate::views::Space;
+
+/// A client of one etcd cluster, for callers that block their thread.
+///
+/// It is cheap to clone; clones share the cluster, the connections and all that was learned. No
+/// runtime is involved. To end a call from another thread, use [`stopped_by`](Self::stopped_by).
+///
+/// ```no_run
+/// use etcd_v2_client::blocking::Client;
+///
+/// # #[cfg(feature = "ureq")]
+/// let client = Client::new(["http://10.0.0.1:2379", "http://10.0.0.2:2379"])?;
+/// # #[cfg(feature = "ureq")]
+/// client.keys().set("/greeting", "hello")?;
+/// # Ok::<(), etcd_v2_client::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) inner: Inner<dyn BlockingTransport>,
+}
+
+client_methods!(Client, Keys, Members, Auth, Stats, BlockingTransport);
+
+impl Client {
+    /// A client over the transport of the feature `ureq`, with the default policy.
+    ///
+    /// # Errors
+    /// No endpoints, or endpoints that are no URLs of http or https or that differ in their user
+    /// information.
+    #[cfg(feature = "ureq")]
+    pub fn new<U: AsRef<str>>(endpoints: impl IntoIterator<Item = U>) -> Result<Self, Error> {
+        Self::builder().endpoints(endpoints).build()
+    }
+
+    /// Sends a request, of this crate's [`keys`](crate::keys) or of your own.
+    ///
+    /// # Errors
+    /// Whatever may go wrong; [`Error::outcome`] tells what became of the request.
+    pub fn send<R: Request>(&self, request: R) -> Result<R::Output, Error> {
+        self.talk(|mut start| {
+            let now = start.now;
+            start.exchange(request, now)
+        })
+    }
+
+    /// Carries out a conversation until it yields: one of your own, say.
+    ///
+    /// # Errors
+    /// With which error the conversation finishes.
+    pub fn talk<C: Conversation>(&self, begin: impl FnOnce(Start) -> C) -> Result<C::Item, Error> {
+        let conversation = self.inner.shared.talk(&self.inner.policy, begin);
+        let transport = Arc::clone(&self.inner.transport);
+        let mut run = BlockingRun::new(conversation, transport, self.inner.for_call());
+        run.next().unwrap_or_else(|| Err(ErrorKind::Unavailable.into()))
+    }
+
+    /// The versions of the server that answers and of its cluster: `GET /version`.
+    ///
+    /// # Errors
+    /// Whatever may go wrong.
+    pub fn version(&self) -> Result<Version, Error> {
+        self.send(GetVersion::default())
+    }
+
+    /// The health of the member that answers: `GET /health`. To know whose it is, ask a client with one
+    /// endpoint.
+    ///
+    /// # Errors
+    /// Whatever may go wrong. That a member is unwell is an answer and no error.
+    pub fn health(&self) -> Result<Health, Error> {
+        self.send(GetHealth::default())
+    }
+
+    /// Asks who the members are, and asks their own endpoints from now on, for all clones. The endpoints
+    /// that the client was made with are asked when no other one answers.
+    ///
+    /// What members advertise is not believed blindly; see [`Policy`](crate::Policy). What was not
+    /// taken is in the result. The endpoint that is asked first stays so if it is still there.
+    ///
+    /// # Errors
+    /// Whatever may go wrong, or that none of the URLs can be used; nothing changes then.
+    pub fn sync(&self) -> Result<Membership, Error> {
+        let leader = self.inner.shared.wants_leader();
+        let membership = self.talk(|start| Sync::new(start, leader))?;
+        self.inner.shared.follow(&membership);
+        Ok(membership)
+    }
+
+    pub(crate) const fn from_inner(inner: Inner<dyn BlockingTransport>) -> Self {
+        Self { inner }
+    }
+}

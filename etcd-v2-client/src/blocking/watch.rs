@@ -1,0 +1,70 @@
+//! The blocking watch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use etcd_v2_proto::keys::{Change, Wait};
+use etcd_v2_proto::{BlockingRun, BlockingTransport, Error, Interrupt, Watch as Conversation};
+
+use crate::Inner;
+use crate::shared::Learning;
+
+/// Every change of a key, one after the other, as an iterator; see
+/// [`Keys::watch`](super::Keys::watch).
+///
+/// An error that may pass, such as a member that went away, is an item after which the watch goes on
+/// by itself, with growing pauses, where it left off; after any other it ends: missing rights, no v2 API, or history that the server has dropped
+/// ([`is_history_cleared`](Error::is_history_cleared); read again and watch from there). It has a connection of
+/// its own, which dropping the watch closes. To stop it from another thread, keep its
+/// [`interrupt`](Self::interrupt).
+///
+/// ```no_run
+/// # fn example(client: etcd_v2_client::blocking::Client) -> Result<(), etcd_v2_client::Error> {
+/// use etcd_v2_client::keys::Wait;
+///
+/// for change in client.keys().watch(Wait::new("/services").recursive()) {
+///     match change {
+///         Ok(change) => println!("{} {:?} {:?}", change.kind(), change.key(), change.value()),
+///         // If the error is one that stays, this was the last item.
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+#[must_use = "a watch does nothing until it is asked for a change"]
+pub struct Watch {
+    run: BlockingRun<Learning<Conversation>>,
+    interrupt: Interrupt,
+}
+
+impl Watch {
+    pub(crate) fn new(inner: &Inner<dyn BlockingTransport>, wait: Wait) -> Self {
+        let interrupt = inner.for_watch();
+        let watch = inner.shared.watch(wait, &inner.policy);
+        let run = BlockingRun::new(watch, Arc::clone(&inner.transport), interrupt.clone());
+        Self { run, interrupt }
+    }
+
+    /// The handle that [stops](Interrupt::stop) this watch from another thread: its last item is an
+    /// error then.
+    #[must_use]
+    pub const fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+}
+
+impl Iterator for Watch {
+    type Item = Result<Change, Error>;
+
+    /// Waits for the next change; `None` after the end.
+    fn next(&mut self) -> Option<Self::Item> {
+        self.run.conversation().reroute();
+        self.run.next().map(|item| item?)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("run", &self.run).finish_non_exhaustive()
+    }
+}

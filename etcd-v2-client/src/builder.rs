@@ -1,0 +1,125 @@
+//! Putting a client together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use etcd_v2_proto::{
+    AsyncTransport, BlockingTransport, Credentials, Endpoint, Error, Invalid, Policy,
+};
+
+use crate::client::Client;
+use crate::shared::{Order, Shared};
+use crate::{Inner, blocking};
+
+/// Puts a client together; see [`Client::builder`] and [`blocking::Client::builder`].
+///
+/// `T` is the kind of transport that the client needs, and with it the colour of the client.
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder<T: ?Sized> {
+    endpoints: Vec<String>,
+    credentials: Option<(String, String)>,
+    policy: Policy,
+    order: Order,
+    transport: Option<Arc<T>>,
+}
+
+impl<T: ?Sized> Builder<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            credentials: None,
+            policy: Policy::default(),
+            order: Order::Shuffled,
+            transport: None,
+        }
+    }
+
+    /// Adds endpoints: URLs with scheme, host, port and perhaps a path. One text may hold several,
+    /// with commas between them. User information in them becomes the credentials.
+    pub fn endpoints<U: AsRef<str>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
+        self.endpoints.extend(urls.into_iter().map(|url| url.as_ref().to_owned()));
+        self
+    }
+
+    /// Asks as this user.
+    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Some((user.into(), password.into()));
+        self
+    }
+
+    /// Changes the policy, which says how patient calls are.
+    pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(&mut self.policy);
+        self
+    }
+
+    /// Asks the endpoints in this order, instead of shuffling them.
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Uses this transport instead of the one that a feature brings. Clients may share one.
+    pub fn transport(mut self, transport: Arc<T>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    fn finish(self, default: Option<Arc<T>>) -> Result<Inner<T>, Error> {
+        let endpoints = Endpoint::parse_list(&self.endpoints)?;
+        let credentials = match &self.credentials {
+            Some((user, password)) => Some(Credentials::new(user, password)?),
+            None => None,
+        };
+        let transport = self.transport.or(default).ok_or_else(|| {
+            let reason = "is missing: give one to the builder, or enable the feature \"hyper\" for \
+                          the asynchronous client or \"ureq\" for the blocking one";
+            Invalid::new("transport", reason)
+        })?;
+        let shared = Arc::new(Shared::new(endpoints, credentials, self.order)?);
+        Ok(Inner::new(transport, shared, self.policy))
+    }
+}
+
+impl Builder<dyn AsyncTransport> {
+    /// The asynchronous client.
+    ///
+    /// # Errors
+    /// No endpoints, endpoints that are no URLs of http or https or that differ in their user
+    /// information, a user name that cannot be one, or no transport.
+    pub fn build(self) -> Result<Client, Error> {
+        #[cfg(feature = "hyper")]
+        let default: Option<Arc<dyn AsyncTransport>> =
+            Some(Arc::new(transport_hyper::HyperTransport::new()));
+        #[cfg(not(feature = "hyper"))]
+        let default = None;
+        self.finish(default).map(Client::from_inner)
+    }
+}
+
+impl Builder<dyn BlockingTransport> {
+    /// The blocking client.
+    ///
+    /// # Errors
+    /// No endpoints, endpoints that are no URLs of http or https or that differ in their user
+    /// information, a user name that cannot be one, or no transport.
+    pub fn build(self) -> Result<blocking::Client, Error> {
+        #[cfg(feature = "ureq")]
+        let default: Option<Arc<dyn BlockingTransport>> =
+            Some(Arc::new(transport_ureq::UreqTransport::new()));
+        #[cfg(not(feature = "ureq"))]
+        let default = None;
+        self.finish(default).map(blocking::Client::from_inner)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Builder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The endpoints may hold user information, the credentials a password.
+        f.debug_struct("Builder")
+            .field("endpoints", &self.endpoints.len())
+            .field("policy", &self.policy)
+            .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+}

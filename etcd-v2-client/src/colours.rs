@@ -1,0 +1,103 @@
+//! What both clients have in common, written once.
+
+/// The methods of a client that are the same in both colours.
+macro_rules! client_methods {
+    ($client:ident, $keys:ident, $members:ident, $auth:ident, $stats:ident, $transport:path) => {
+        impl $client {
+            /// Puts a client together.
+            pub fn builder() -> crate::Builder<dyn $transport> {
+                crate::Builder::new()
+            }
+
+            /// A client over any transport, with the default policy.
+            ///
+            /// # Errors
+            /// No endpoints, or endpoints that are no URLs of http or https or that differ in their
+            /// user information.
+            pub fn with_transport<U: AsRef<str>>(
+                endpoints: impl IntoIterator<Item = U>,
+                transport: std::sync::Arc<dyn $transport>,
+            ) -> Result<Self, etcd_v2_proto::Error> {
+                Self::builder().endpoints(endpoints).transport(transport).build()
+            }
+
+            /// A clone with another policy: it shares the cluster, the connections and all that was
+            /// learned. This is how a call gets its own deadline, say.
+            #[must_use]
+            pub fn with(&self, change: impl FnOnce(&mut etcd_v2_proto::Policy)) -> Self {
+                Self { inner: self.inner.with(change) }
+            }
+
+            /// A clone whose calls and watches end when `interrupt` is
+            /// [stopped](etcd_v2_proto::Interrupt::stop), from any thread. One interrupt may serve many
+            /// calls. Afterwards this clone refuses all calls: keep the original for cleaning up.
+            #[must_use]
+            pub fn stopped_by(&self, interrupt: &etcd_v2_proto::Interrupt) -> Self {
+                Self { inner: self.inner.stopped_by(interrupt) }
+            }
+
+            /// How patient the calls are.
+            #[must_use]
+            pub fn policy(&self) -> &etcd_v2_proto::Policy {
+                &self.inner.policy
+            }
+
+            /// The endpoints, in the order in which they are asked; it begins at the
+            /// [pinned](Self::pinned) one.
+            #[must_use]
+            pub fn endpoints(&self) -> Vec<etcd_v2_proto::Endpoint> {
+                self.inner.shared.endpoints()
+            }
+
+            /// The endpoint that is asked first at the moment.
+            #[must_use]
+            pub fn pinned(&self) -> etcd_v2_proto::Endpoint {
+                self.inner.shared.pinned()
+            }
+
+            /// Replaces the endpoints, for all clones. The endpoint that is asked first stays so if it
+            /// is among the new ones.
+            ///
+            /// # Errors
+            /// As for a new client; the endpoints are as before then.
+            pub fn set_endpoints<U: AsRef<str>>(
+                &self,
+                endpoints: impl IntoIterator<Item = U>,
+            ) -> Result<(), etcd_v2_proto::Error> {
+                self.inner.set_endpoints(endpoints)
+            }
+
+            /// The keys API, at `/v2/keys`.
+            #[must_use]
+            pub fn keys(&self) -> $keys {
+                $keys { client: self.clone(), space: Space::default() }
+            }
+
+            /// The keys API under another path, as some proxies have it.
+            #[must_use]
+            pub fn keys_at(&self, prefix: impl Into<std::sync::Arc<str>>) -> $keys {
+                $keys { client: self.clone(), space: Space::at(Some(prefix.into())) }
+            }
+
+            /// The members API.
+            #[must_use]
+            pub fn members(&self) -> $members {
+                $members::new(self.clone())
+            }
+
+            /// The auth API, with the users and the roles.
+            #[must_use]
+            pub fn auth(&self) -> $auth {
+                $auth::new(self.clone())
+            }
+
+            /// Statistics.
+            #[must_use]
+            pub fn stats(&self) -> $stats {
+                $stats::new(self.clone())
+            }
+        }
+    };
+}
+
+pub(crate) use client_methods;

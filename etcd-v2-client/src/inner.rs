@@ -1,0 +1,72 @@
+//! What a client is, whatever its colour.
+
+use std::fmt;
+use std::sync::Arc;
+
+use etcd_v2_proto::{Endpoint, Error, Interrupt, Policy};
+
+use crate::shared::Shared;
+
+/// A transport, what the clones share, and what is this clone's own.
+pub(crate) struct Inner<T: ?Sized> {
+    pub(crate) transport: Arc<T>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) policy: Arc<Policy>,
+    interrupt: Interrupt,
+}
+
+impl<T: ?Sized> Inner<T> {
+    pub(crate) fn new(transport: Arc<T>, shared: Arc<Shared>, policy: Policy) -> Self {
+        Self { transport, shared, policy: Arc::new(policy), interrupt: Interrupt::never() }
+    }
+
+    /// The same with another policy.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut other = self.clone();
+        change(Arc::make_mut(&mut other.policy));
+        other
+    }
+
+    /// The same, its calls stopped with this interrupt.
+    pub(crate) fn stopped_by(&self, interrupt: &Interrupt) -> Self {
+        Self { interrupt: interrupt.clone(), ..self.clone() }
+    }
+
+    /// The interrupt of one call: free of charge if nobody can use it.
+    pub(crate) fn for_call(&self) -> Interrupt {
+        if self.interrupt.is_never() { Interrupt::never() } else { self.interrupt.child() }
+    }
+
+    /// The interrupt of one watch, which can always be stopped by itself.
+    pub(crate) fn for_watch(&self) -> Interrupt {
+        self.interrupt.child()
+    }
+
+    pub(crate) fn set_endpoints<U: AsRef<str>>(
+        &self,
+        urls: impl IntoIterator<Item = U>,
+    ) -> Result<(), Error> {
+        self.shared.set_endpoints(Endpoint::parse_list(urls)?)
+    }
+}
+
+impl<T: ?Sized> Clone for Inner<T> {
+    fn clone(&self) -> Self {
+        Self {
+            transport: Arc::clone(&self.transport),
+            shared: Arc::clone(&self.shared),
+            policy: Arc::clone(&self.policy),
+            interrupt: self.interrupt.clone(),
+        }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Inner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("transport", &&*self.transport)
+            .field("cluster", &self.shared)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! Both clients on real etcd servers.
+//!
+//! What is claimed here holds for either colour, so each claim is written once, about a
+//! [`Space`](space::Space), and tried twice. The servers are started when the first test needs them,
+//! are shared, and go away with this process.
+
+#![cfg(any(feature = "hyper", feature = "ureq"))]
+
+/// Makes two tests of each function that is claimed of a [`Space`](space::Space): one with the
+/// asynchronous client, one with the blocking one. The word in front names the server.
+macro_rules! both {
+    ($server:ident: $($claim:ident,)+) => { $(
+        mod $claim {
+            use crate::live::{servers, space::{Client, Space}};
+
+            #[cfg(feature = "hyper")]
+            #[test]
+            fn async_() {
+                let client = Client::asynchronous(servers::$server());
+                super::$claim(&Space::new(client, stringify!($claim)));
+            }
+
+            #[cfg(feature = "ureq")]
+            #[test]
+            fn blocking() {
+                let client = Client::blocking(servers::$server());
+                super::$claim(&Space::new(client, stringify!($claim)));
+            }
+        }
+    )+ };
+}
+
+mod accounts;
+mod chroots;
+mod compares;
+mod deletes;
+mod histories;
+mod iterating;
+mod lifetimes;
+mod logins;
+mod members;
+mod membership;
+mod names;
+mod patience;
+mod prefixes;
+mod queues;
+mod reads;
+mod servers;
+mod sizes;
+mod space;
+mod statistics;
+mod stopping;
+mod syncing;
+mod values;
+mod views;
+mod watches;
+mod writes;

@@ -1,0 +1,175 @@
+//! Servers that ask who somebody is. Each claim has a server of its own, as that holds for everybody.
+
+use etcd_v2_client::auth::roles::Access;
+use etcd_v2_client::{Error, Outcome};
+use xtask::server::Server;
+
+use super::servers::ETCD;
+use super::space::{Client, Space};
+use super::views::{Auth, Members, Roles, Server as Its, Users};
+
+both! {
+    quiet:
+    authentication_needs_a_root_user,
+    rights_of_guests_can_be_taken,
+    a_role_opens_a_prefix_and_nothing_else,
+    passwords_are_changed_only_by_those_who_mean_to,
+    only_root_may_administrate,
+}
+
+const ROOT: &str = "rootpw";
+
+fn start() -> Server {
+    Server::start(&ETCD).unwrap()
+}
+
+/// A server on which authentication is on, and its root.
+fn guarded(space: &Space) -> (Server, Client) {
+    let server = start();
+    let anybody = space.client.at([server.endpoint()]);
+    Users(&anybody).add("root", ROOT).unwrap();
+    Auth(&anybody).enable().unwrap();
+    let root = space.client.login(server.endpoint(), "root", ROOT);
+    (server, root)
+}
+
+fn status(error: &Error) -> u16 {
+    error.api().unwrap().status.as_u16()
+}
+
+fn set(client: &Client, key: &str) -> Result<(), Error> {
+    client.keys().send(etcd_v2_client::keys::Set::new(key, "1")).map(drop)
+}
+
+fn get(client: &Client, key: &str) -> Result<(), Error> {
+    client.keys().send(etcd_v2_client::keys::Get::new(key)).map(drop)
+}
+
+fn list(client: &Client, key: &str) -> Result<(), Error> {
+    client.keys().send(etcd_v2_client::keys::Get::new(key).recursive()).map(drop)
+}
+
+fn assert_unauthorized(result: Result<(), Error>) {
+    let error = result.unwrap_err();
+    assert!(error.is_unauthorized(), "{error}");
+    assert_eq!(error.outcome(), Outcome::Rejected);
+    assert!(!error.is_key_not_found() && !error.is_timeout());
+}
+
+fn authentication_needs_a_root_user(space: &Space) {
+    let server = start();
+    let anybody = space.client.at([server.endpoint()]);
+    let auth = Auth(&anybody);
+    assert!(!auth.is_enabled().unwrap());
+    assert_eq!(Users(&anybody).list().unwrap().len(), 0);
+    let error = auth.enable().unwrap_err();
+    assert_eq!((status(&error), error.outcome()), (409, Outcome::Rejected), "{error}");
+    assert_eq!(status(&auth.disable().unwrap_err()), 409, "it is off");
+
+    assert!(Users(&anybody).add("root", ROOT).unwrap().created);
+    auth.enable().unwrap();
+    assert!(auth.is_enabled().unwrap(), "everybody may ask");
+    assert_unauthorized(auth.disable());
+
+    let root = space.client.login(server.endpoint(), "root", ROOT);
+    assert_eq!(status(&Auth(&root).enable().unwrap_err()), 409, "it is on");
+    assert_eq!(status(&Users(&root).remove("root").unwrap_err()), 403);
+    Auth(&root).disable().unwrap();
+    assert!(!auth.is_enabled().unwrap());
+    Users(&anybody).remove("root").unwrap();
+}
+
+fn rights_of_guests_can_be_taken(space: &Space) {
+    let (server, root) = guarded(space);
+    let anybody = space.client.at([server.endpoint()]);
+    set(&anybody, "/file").unwrap();
+    Roles(&root).revoke("guest", ["/*"], Access::Write).unwrap();
+    assert_unauthorized(set(&anybody, "/file"));
+    get(&anybody, "/file").unwrap();
+    Roles(&root).remove("guest").unwrap();
+    assert_unauthorized(get(&anybody, "/file"));
+    assert_unauthorized(anybody.keys().watch("/file").next().unwrap().map(drop));
+    assert_unauthorized(anybody.keys().wait("/file").map(drop));
+    get(&root, "/file").unwrap();
+    set(&root, "/file").unwrap();
+    // What tells nothing about keys is open.
+    assert!(Its(&anybody).health().unwrap().healthy);
+    assert_eq!(Members(&anybody).list().unwrap().len(), 1);
+}
+
+fn a_role_opens_a_prefix_and_nothing_else(space: &Space) {
+    let (server, root) = guarded(space);
+    Roles(&root).remove("guest").unwrap();
+    Roles(&root).add("clerk").unwrap();
+    Roles(&root).grant("clerk", ["/open/*"], Access::ReadWrite).unwrap();
+    Roles(&root).grant("clerk", ["/shown"], Access::Read).unwrap();
+    Users(&root).add("anna", "secret").unwrap();
+    Users(&root).grant("anna", ["clerk"]).unwrap();
+    set(&root, "/shown").unwrap();
+    set(&root, "/hidden").unwrap();
+
+    let anna = space.client.login(server.endpoint(), "anna", "secret");
+    set(&anna, "/open/file").unwrap();
+    get(&anna, "/open/file").unwrap();
+    get(&anna, "/shown").unwrap();
+    assert_unauthorized(set(&anna, "/shown"));
+    assert_unauthorized(get(&anna, "/hidden"));
+    assert_unauthorized(set(&anna, "/hidden"));
+    assert_unauthorized(set(&anna, "/opened"));
+    assert_unauthorized(list(&anna, "/"));
+    assert_unauthorized(list(&anna, "/open"));
+    let chroot = anna.keys().chroot("/open").unwrap();
+    chroot.send(etcd_v2_client::keys::Get::new("/file")).unwrap();
+
+    assert_unauthorized(get(&space.client.login(server.endpoint(), "anna", "wrong"), "/shown"));
+    assert_unauthorized(get(&space.client.login(server.endpoint(), "nobody", "wrong"), "/shown"));
+    assert_unauthorized(get(&space.client.at([server.endpoint()]), "/shown"));
+
+    Users(&root).revoke("anna", ["clerk"]).unwrap();
+    assert_unauthorized(get(&anna, "/open/file"));
+}
+
+fn passwords_are_changed_only_by_those_who_mean_to(space: &Space) {
+    let (server, root) = guarded(space);
+    Roles(&root).remove("guest").unwrap();
+    set(&root, "/file").unwrap();
+    let users = Users(&root);
+    users.add("anna", "first").unwrap();
+    Roles(&root).add("reader").unwrap();
+    Roles(&root).grant("reader", ["/file"], Access::Read).unwrap();
+    users.grant("anna", ["reader"]).unwrap();
+    let anna =
+        |password: &str| get(&space.client.login(server.endpoint(), "anna", password), "/file");
+    anna("first").unwrap();
+
+    assert_eq!(status(&users.add("anna", "second").unwrap_err()), 409);
+    assert_eq!(status(&users.add_with_roles("anna", "second", ["root"]).unwrap_err()), 409);
+    anna("first").unwrap();
+    assert_unauthorized(anna("second"));
+
+    users.change_password("anna", "second").unwrap();
+    anna("second").unwrap();
+    assert_unauthorized(anna("first"));
+
+    assert!(users.change_password("berta", "first").unwrap_err().is_user_not_found());
+    assert_eq!(users.list().unwrap(), ["anna", "root"]);
+}
+
+fn only_root_may_administrate(space: &Space) {
+    let (server, root) = guarded(space);
+    Users(&root).add("anna", "secret").unwrap();
+    let endpoint = server.endpoint();
+    let login = |user, password| space.client.login(endpoint, user, password);
+    for client in [space.client.at([endpoint]), login("anna", "secret"), login("root", "wrong")] {
+        assert_unauthorized(Auth(&client).disable());
+        assert_unauthorized(Users(&client).list().map(drop));
+        assert_unauthorized(Users(&client).add("berta", "secret").map(drop));
+        assert_unauthorized(Users(&client).change_password("anna", "other").map(drop));
+        assert_unauthorized(Users(&client).add_with_roles("berta", "secret", ["root"]).map(drop));
+        assert_unauthorized(Roles(&client).list().map(drop));
+        assert_unauthorized(Roles(&client).add("role"));
+        assert_unauthorized(Members(&client).remove("beef"));
+    }
+    let another = endpoint.replace("http://", &format!("http://root:{ROOT}@"));
+    assert_eq!(Users(&space.client.at([another])).list().unwrap(), ["anna", "root"]);
+}

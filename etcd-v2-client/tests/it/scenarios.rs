@@ -1,0 +1,62 @@
+//! What both clients do on scripted servers.
+//!
+//! Each scenario is a function that is given a colour, and is run as `async_` and as `blocking`. It
+//! looks at what the caller is told (result, kind, outcome, attempts, pin) and at what the servers
+//! saw: how many requests on how many connections, their lines, headers and bodies, and who closed.
+//!
+//! | module | what happens | what has to come of it |
+//! |---|---|---|
+//! | [`basics`] | nothing goes wrong | each verb as etcd wants it, on one kept connection |
+//! | [`failover`] | endpoints refuse, or hang | reads go on and the pin moves; writes are sent once |
+//! | [`resets`] | the connection breaks, at each stage | reads go on; writes are unknown, or applied after a 2xx |
+//! | [`kept`] | something happens to an idle connection | it is replaced, or the write is unknown; answers are never mixed up |
+//! | [`slowness`] | heads and bodies are late, or drip | limits hold, each by itself and the deadline over all |
+//! | [`sizes`] | bodies, heads, trailers without an end | a limit and a bounded number of bytes |
+//! | [`garbage`] | answers that no etcd gives | no panic, no mistaken success, nothing sent twice |
+//! | [`redirects`] | answers that send elsewhere in the cluster | followed with method and body, ten times at most |
+//! | [`foreign`] | answers that send out of the cluster | no byte, or no credentials if the caller allows it |
+//! | [`credentials`] | endpoints that want to know who asks | all are told, nobody else ever sees it |
+//! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
+//! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
+//! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
+//! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
+//! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
+//! | [`watch_ends`] | watches end | for good reasons only, and nothing stays open |
+//! | [`streams`] | what only one colour has | streams race timers; iterators move to threads |
+//! | [`guarantees`] | nothing, at run time | what the compiler can check |
+
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod basics;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod credentials;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod endpoints;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod failover;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod foreign;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod garbage;
+mod guarantees;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod interrupts;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod kept;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod outages;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod redirects;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod refusals;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod resets;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod sizes;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod slowness;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod streams;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod watch_ends;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod watches;
