@@ -1,0 +1,32 @@
+//! `cargo xtask test`: every test and every example, with real servers.
+
+use std::{ffi::OsString, path::Path, time::Instant};
+
+use anyhow::Result;
+use xtask::server::Server;
+
+use crate::{
+    cargo::{Step, seconds},
+    demo,
+};
+
+/// Runs all tests, `rest` being further arguments for `cargo test`, and then all examples.
+pub(crate) fn run(etcd: &Path, rest: &[OsString]) -> Result<()> {
+    let begin = Instant::now();
+    println!("real servers are {}", etcd.display());
+    rest.iter()
+        .fold(Step::new("test --workspace --all-features"), Step::arg)
+        .env("ETCD_V2_TEST_SERVER", etcd)
+        .run()?;
+
+    let server = Server::start(etcd)?;
+    Step::new("run --quiet -p etcd-v2-proto --example own_driver")
+        .env("ETCD_V2_ENDPOINTS", server.endpoint())
+        .run()?;
+    drop(server);
+
+    demo::run(etcd)?;
+    let time = seconds(begin.elapsed());
+    println!("\nall tests, the core's example and the demo have passed in {time}");
+    Ok(())
+}

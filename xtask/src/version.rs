@@ -1,0 +1,94 @@
+//! What `etcd --version` says, and what follows from it.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+/// The two numbers that decide which flags a server knows and whether it still speaks v2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version {
+    major: u32,
+    minor: u32,
+}
+
+impl Version {
+    /// Asks the program at `etcd`.
+    pub(crate) fn of(etcd: &Path) -> Result<Self> {
+        let output = Command::new(etcd)
+            .arg("--version")
+            .output()
+            .with_context(|| format!("cannot run {}", etcd.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Self::parse(&text).with_context(|| {
+            format!("{} is no etcd: `--version` says {:?}", etcd.display(), text.trim())
+        })
+    }
+
+    /// Fails, and says what to do, unless the program at `etcd` has the v2 API.
+    pub(crate) fn require_v2(etcd: &Path) -> Result<Self> {
+        let version = Self::of(etcd)?;
+        if !version.speaks_v2() {
+            bail!(
+                "{} is version {}.{}, which has no v2 API any more; use one from 2.0 to 3.5",
+                etcd.display(),
+                version.major,
+                version.minor
+            );
+        }
+        Ok(version)
+    }
+
+    /// Whether the v2 API is off unless a flag asks for it; the oldest servers do not know the flag.
+    pub(crate) fn needs_enabling(self) -> bool {
+        self >= Self { major: 3, minor: 4 }
+    }
+
+    fn speaks_v2(self) -> bool {
+        (Self { major: 2, minor: 0 }..Self { major: 3, minor: 6 }).contains(&self)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let number = text.lines().find_map(|line| number(line))?;
+        let mut parts = number.trim().split('.').map(str::parse);
+        Some(Self { major: parts.next()?.ok()?, minor: parts.next()?.ok()? })
+    }
+}
+
+/// The number in a line such as `etcd Version: 3.4.23`; 2.0 writes it as `etcd version 2.0.13`.
+fn number(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("etcd Version").or_else(|| line.strip_prefix("etcd version"))?;
+    Some(rest.trim_start_matches([':', ' ']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(number: &str) -> Version {
+        Version::parse(&format!("etcd Version: {number}\nGit SHA: abc\n")).unwrap()
+    }
+
+    #[test]
+    fn v2_is_spoken_from_2_0_to_3_5() {
+        for number in ["2.0.13", "2.3.8", "3.0.17", "3.4.23", "3.5.16"] {
+            assert!(version(number).speaks_v2(), "{number}");
+        }
+        for number in ["0.4.9", "3.6.0", "3.10.1", "4.0.0"] {
+            assert!(!version(number).speaks_v2(), "{number}");
+        }
+    }
+
+    #[test]
+    fn enabling_is_needed_from_3_4_on() {
+        assert!(!version("2.3.8").needs_enabling());
+        assert!(!version("3.3.27").needs_enabling());
+        assert!(version("3.4.0").needs_enabling());
+        assert!(version("3.5.0-rc.1").needs_enabling());
+    }
+
+    #[test]
+    fn other_programs_are_not_taken_for_etcd() {
+        assert_eq!(Version::parse("bash, version 5.2"), None);
+        assert_eq!(Version::parse(""), None);
+    }
+}

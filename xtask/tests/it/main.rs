@@ -1,0 +1,4 @@
+//! What the tests of other crates rely on, tried with real servers.
+
+#[cfg(test)]
+mod faults;
