@@ -15,12 +15,12 @@ pub mod users;
 pub use checked::{AddUser, ChangePassword};
 
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::encoding::push_segment;
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::decode;
+use crate::wire::{JSON, decode, encode};
 
 /// Asks whether authentication is on: `GET /v2/auth/enable`. Needs no rights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,4 +94,39 @@ fn path(collection: &str, field: &'static str, name: &str) -> Result<String, Inv
     let mut path = format!("/v2/auth/{collection}/");
     push_segment(&mut path, name);
     Ok(path)
+}
+
+/// A change of a user or of a role.
+fn put(path: String, body: &impl Serialize) -> Result<Encoded, Invalid> {
+    let body = encode(body)?;
+    Ok(Encoded::new(Method::PUT, path, Purpose::Write)?.with_body(JSON, body))
+}
+
+/// The names of the users or of the roles.
+fn names(document: &Document) -> Result<Vec<String>, ErrorKind> {
+    #[derive(Deserialize)]
+    struct List {
+        #[serde(alias = "users", deserialize_with = "crate::wire::null_as_empty")]
+        roles: Vec<Named>,
+    }
+    decode::<List>(document).map(|list| list.roles.into_iter().map(Named::name).collect())
+}
+
+/// A user or role in a list: 2.1 and 2.2 give its name, later servers show it whole.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Named {
+    Name(String),
+    Whole {
+        #[serde(alias = "user")]
+        role: String,
+    },
+}
+
+impl Named {
+    fn name(self) -> String {
+        match self {
+            Self::Name(name) | Self::Whole { role: name } => name,
+        }
+    }
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::{JSON, decode, encode};
+use crate::wire::decode;
 
-use super::path;
+use super::{names, path, put};
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,9 +93,7 @@ impl<'a> Body<'a> {
     }
 
     fn put(&self) -> Result<Encoded, Invalid> {
-        let body = encode(self)?;
-        Encoded::new(Method::PUT, path("roles", "role name", self.role)?, Purpose::Write)
-            .map(|encoded| encoded.with_body(JSON, body))
+        put(path("roles", "role name", self.role)?, self)
     }
 }
 
@@ -113,24 +111,7 @@ impl Request for List {
     }
 
     fn decode(&self, document: Document) -> Result<Vec<String>, ErrorKind> {
-        #[derive(Deserialize)]
-        struct Roles {
-            #[serde(deserialize_with = "crate::wire::null_as_empty")]
-            roles: Vec<RoleAnswer>,
-        }
-
-        /// 2.1 and 2.2 name the roles, later servers show them whole.
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum RoleAnswer {
-            Name(String),
-            Whole { role: String },
-        }
-
-        let name = |role| match role {
-            RoleAnswer::Name(role) | RoleAnswer::Whole { role } => role,
-        };
-        decode::<Roles>(&document).map(|list| list.roles.into_iter().map(name).collect())
+        names(&document)
     }
 }
 

@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::{JSON, decode, encode};
+use crate::wire::decode;
 
-use super::path;
+use super::{Named, names, path, put};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,27 +23,17 @@ pub struct User {
     pub roles: Vec<String>,
 }
 
-/// A user as servers tell it: 2.1 and 2.2 name the roles, later ones show them whole.
+/// A user as servers tell it.
 #[derive(Deserialize)]
 struct Answer {
     user: String,
     #[serde(default, deserialize_with = "crate::wire::null_as_empty")]
-    roles: Vec<RoleAnswer>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RoleAnswer {
-    Name(String),
-    Whole { role: String },
+    roles: Vec<Named>,
 }
 
 impl From<Answer> for User {
     fn from(answer: Answer) -> Self {
-        let name = |role| match role {
-            RoleAnswer::Name(role) | RoleAnswer::Whole { role } => role,
-        };
-        Self { user: answer.user, roles: answer.roles.into_iter().map(name).collect() }
+        Self { user: answer.user, roles: answer.roles.into_iter().map(Named::name).collect() }
     }
 }
 
@@ -66,9 +56,7 @@ impl<'a> Body<'a> {
     }
 
     fn put(&self) -> Result<Encoded, Invalid> {
-        let body = encode(self)?;
-        Encoded::new(Method::PUT, path("users", "user name", self.user)?, Purpose::Write)
-            .map(|encoded| encoded.with_body(JSON, body))
+        put(path("users", "user name", self.user)?, self)
     }
 }
 
@@ -86,24 +74,7 @@ impl Request for List {
     }
 
     fn decode(&self, document: Document) -> Result<Vec<String>, ErrorKind> {
-        #[derive(Deserialize)]
-        struct Users {
-            #[serde(deserialize_with = "crate::wire::null_as_empty")]
-            users: Vec<UserAnswer>,
-        }
-
-        /// 2.1 and 2.2 name the users, later servers show them whole.
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum UserAnswer {
-            Name(String),
-            Whole { user: String },
-        }
-
-        let name = |user| match user {
-            UserAnswer::Name(user) | UserAnswer::Whole { user } => user,
-        };
-        decode::<Users>(&document).map(|list| list.users.into_iter().map(name).collect())
+        names(&document)
     }
 }
 
@@ -213,70 +184,51 @@ impl fmt::Debug for Put {
     }
 }
 
-/// Gives roles to a user: `PUT /v2/auth/users/{user}`.
-///
-/// Status 409 if the user has one of them already. Roles that do not exist are accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a request does nothing until it is sent"]
-pub struct Grant {
-    user: String,
-    roles: Vec<String>,
+macro_rules! by_roles {
+    ($($(#[$doc:meta])* $request:ident = $field:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[must_use = "a request does nothing until it is sent"]
+        pub struct $request {
+            user: String,
+            roles: Vec<String>,
+        }
+
+        impl $request {
+            /// For this user and these roles.
+            pub fn new<R: Into<String>>(
+                user: impl Into<String>,
+                roles: impl IntoIterator<Item = R>,
+            ) -> Self {
+                Self { user: user.into(), roles: roles.into_iter().map(Into::into).collect() }
+            }
+        }
+
+        impl Request for $request {
+            type Output = User;
+
+            fn encode(&self) -> Result<Encoded, Invalid> {
+                let roles = some(&self.roles)?;
+                Body { $field: Some(roles), ..Body::new(&self.user) }.put()
+            }
+
+            fn decode(&self, document: Document) -> Result<User, ErrorKind> {
+                decode(&document)
+            }
+        }
+    )*};
 }
 
-impl Grant {
-    /// Gives this user these roles.
-    pub fn new<R: Into<String>>(
-        user: impl Into<String>,
-        roles: impl IntoIterator<Item = R>,
-    ) -> Self {
-        Self { user: user.into(), roles: roles.into_iter().map(Into::into).collect() }
-    }
-}
+by_roles! {
+    /// Gives roles to a user: `PUT /v2/auth/users/{user}`.
+    ///
+    /// Status 409 if the user has one of them already. Roles that do not exist are accepted.
+    Grant = grant;
 
-impl Request for Grant {
-    type Output = User;
-
-    fn encode(&self) -> Result<Encoded, Invalid> {
-        let roles = some(&self.roles)?;
-        Body { grant: Some(roles), ..Body::new(&self.user) }.put()
-    }
-
-    fn decode(&self, document: Document) -> Result<User, ErrorKind> {
-        decode(&document)
-    }
-}
-
-/// Takes roles from a user: `PUT /v2/auth/users/{user}`.
-///
-/// Status 409 if the user does not have one of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a request does nothing until it is sent"]
-pub struct Revoke {
-    user: String,
-    roles: Vec<String>,
-}
-
-impl Revoke {
-    /// Takes these roles from this user.
-    pub fn new<R: Into<String>>(
-        user: impl Into<String>,
-        roles: impl IntoIterator<Item = R>,
-    ) -> Self {
-        Self { user: user.into(), roles: roles.into_iter().map(Into::into).collect() }
-    }
-}
-
-impl Request for Revoke {
-    type Output = User;
-
-    fn encode(&self) -> Result<Encoded, Invalid> {
-        let roles = some(&self.roles)?;
-        Body { revoke: Some(roles), ..Body::new(&self.user) }.put()
-    }
-
-    fn decode(&self, document: Document) -> Result<User, ErrorKind> {
-        decode(&document)
-    }
+    /// Takes roles from a user: `PUT /v2/auth/users/{user}`.
+    ///
+    /// Status 409 if the user does not have one of them.
+    Revoke = revoke;
 }
 
 /// Removes a user: `DELETE /v2/auth/users/{user}`.
