@@ -23,7 +23,7 @@ pub struct Node<'a> {
 
 /// What a node holds, so that a file and a directory cannot be taken for each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, reason = "there is nothing else, and a match should prove it")]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing else, and a match should prove it")]
 pub enum Content<'a> {
     /// A file with its value, which the server leaves out where the node is gone: removed, expired.
     File(Option<&'a str>),
