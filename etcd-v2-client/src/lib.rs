@@ -94,7 +94,7 @@ pub use transport_ureq as ureq;
 use inner::Inner;
 
 /// The examples of the README files are tests, too.
-#[cfg(all(doctest, feature = "hyper", feature = "ureq", feature = "ring"))]
+#[cfg(all(doctest, feature = "hyper", feature = "ureq", feature = "ring", feature = "dns"))]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeExamples;

@@ -192,9 +192,7 @@ fn checked_domain(domain: &str) -> Result<&str, Invalid> {
 
 fn check_service(service: &str) -> Result<(), Invalid> {
     match service.chars().find(|char| *char == '.' || !is_of_a_name(*char)) {
-        Some(strange) => {
-            Err(Invalid::new(SERVICE, format!("{service:?} has {strange:?} in it")))
-        }
+        Some(strange) => Err(Invalid::new(SERVICE, format!("{service:?} has {strange:?} in it"))),
         None => Ok(()),
     }
 }

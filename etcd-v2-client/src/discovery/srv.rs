@@ -47,7 +47,7 @@ impl SrvDiscoverer {
         Self { name_servers: None, service: String::new(), https_only: false, limit: LIMIT }
     }
 
-    /// Asks these name servers instead of those that the system is configured to use (on Unix, in
+    /// Asks these name servers instead of those that the system is configured to use (on Linux, in
     /// `/etc/resolv.conf`). They have to answer for other servers, too, unless they know the domain
     /// themselves.
     #[must_use]

@@ -181,8 +181,7 @@ fn nothing_anywhere_lists_the_names() {
 
 #[test]
 fn targets_cannot_smuggle_anything_into_the_url() {
-    for target in ["user:pass@evil.", "evil/../path.", "evil\\047path.", "a b.", "evil?x.", "a#."]
-    {
+    for target in ["user:pass@evil.", "evil/../path.", "evil\\047path.", "a b.", "evil?x.", "a#."] {
         let error = of_one(vec![record(0, 0, target, 2379)], 1).unwrap_err();
         let SrvError::Unusable { name, reasons } = &error else { panic!("{target}: {error}") };
         assert_eq!((&**name, reasons.len()), ("plain", 1));
