@@ -39,7 +39,8 @@ pub enum SrvError {
         limit: Duration,
     },
 
-    /// No name server could be asked: nobody listens there, say.
+    /// No name server could be asked: there is no network, say, or an answer too long for UDP cannot be had
+    /// by TCP. A server that does not exist is silent and makes this [`TimedOut`](Self::TimedOut).
     #[error("no name server can be asked what is at {name}: {source}")]
     Unreachable {
         /// The name that was asked for.

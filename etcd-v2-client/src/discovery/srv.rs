@@ -48,8 +48,7 @@ impl SrvDiscoverer {
     }
 
     /// Asks these name servers instead of those that the system is configured to use (on Linux, in
-    /// `/etc/resolv.conf`). They have to answer for other servers, too, unless they know the domain
-    /// themselves.
+    /// `/etc/resolv.conf`). They have to know the domain, or to look it up for others.
     #[must_use]
     pub fn name_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.name_servers = Some(servers.into_iter().collect());

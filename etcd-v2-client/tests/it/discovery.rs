@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`records`] | it has records | endpoints, in order, by UDP or TCP, behind aliases, always fresh |
 //! | [`failures`] | it has none, fails, is silent, is not there | an error that names the culprit, in time |
+//! | `certificates` | it has records for servers with TLS | verified by the target, not by the domain |
 //! | [`callers`] | it answers | whoever calls from wherever gets the endpoints |
 
 /// Makes two tests of each function that is claimed of either [`Colour`].
@@ -24,6 +25,8 @@ macro_rules! both {
 }
 
 mod callers;
+#[cfg(all(feature = "ring", any(feature = "hyper", feature = "ureq")))]
+mod certificates;
 mod failures;
 mod records;
 
