@@ -44,6 +44,8 @@
 //! - `ureq`: [`blocking::Client`] over ureq.
 //! - `tls` (default): `https`, over rustls; `proto::tls` has the settings.
 //! - `ring` (default): the cryptography for it, unless the application installs another one.
+//! - `dns`: endpoints from DNS, by SRV records; see [`discovery`]. Brings a resolver, and tokio for it,
+//!   for both clients.
 //!
 //! # What happens when things fail
 //!
@@ -55,10 +57,12 @@
 //! - [`keys`]: the requests of the keys API and what they are answered with.
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
+//! - [`discovery`]: where the endpoints come from, if not from a configuration.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`proto`]: the core, without I/O.
 
 pub mod blocking;
+pub mod discovery;
 
 mod builder;
 mod client;
@@ -90,7 +94,7 @@ pub use transport_ureq as ureq;
 use inner::Inner;
 
 /// The examples of the README files are tests, too.
-#[cfg(all(doctest, feature = "hyper", feature = "ureq", feature = "ring"))]
+#[cfg(all(doctest, feature = "hyper", feature = "ureq", feature = "ring", feature = "dns"))]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeExamples;

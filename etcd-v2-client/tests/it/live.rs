@@ -34,6 +34,8 @@ mod accounts;
 mod chroots;
 mod compares;
 mod deletes;
+#[cfg(feature = "dns")]
+mod discovering;
 mod histories;
 mod iterating;
 mod lifetimes;

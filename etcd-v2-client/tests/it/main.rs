@@ -1,13 +1,18 @@
 //! Both clients: through one table of scenarios on scripted servers, and with real ones.
 
 #![cfg_attr(
-    any(feature = "hyper", feature = "ureq"),
+    any(feature = "hyper", feature = "ureq", feature = "dns"),
     expect(clippy::unwrap_used, reason = "the lint knows tests, but not what they share")
 )]
 
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod both;
+#[cfg(feature = "dns")]
+mod discovery;
 mod live;
+#[cfg(feature = "dns")]
+#[path = "../../examples/discovery/name_server.rs"]
+mod name_server;
 mod scenarios;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod server;

@@ -58,6 +58,11 @@ pub enum ErrorKind {
     #[error("none of the URLs that the members advertise can be used: {}", .0.join("; "))]
     NoUsableUrls(Vec<String>),
 
+    /// The endpoints are to be discovered, and that came to nothing; in the words of whatever discovers
+    /// them.
+    #[error(transparent)]
+    Discovery(Box<dyn std::error::Error + Send + Sync>),
+
     /// An answer that no etcd gives to such a request, as from a proxy or another server.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
