@@ -58,11 +58,13 @@
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
 //! - [`discovery`]: where the endpoints come from, if not from a configuration.
+//! - [`guide`]: where everything of the Go package is.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`proto`]: the core, without I/O.
 
 pub mod blocking;
 pub mod discovery;
+pub mod guide;
 
 mod builder;
 mod client;

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the rules of the house that no other tool knows.
 
+mod guide;
 mod layout;
 mod source;
 
@@ -24,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
         source.is_test = tests.contains(&source.path);
         breaches.extend(source.check());
     }
+    breaches.extend(guide::check(root, &sources)?);
     if breaches.is_empty() {
         println!("=== passed");
         return Ok(());

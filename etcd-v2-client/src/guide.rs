@@ -1,0 +1,3 @@
+//! The guide: what is longer than the documentation of a type.
+
+pub mod from_go;
