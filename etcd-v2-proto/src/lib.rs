@@ -79,6 +79,7 @@ mod request;
 mod start;
 mod tally;
 mod tree;
+mod user_agent;
 mod wire;
 
 pub use bytes;
@@ -86,7 +87,7 @@ pub use http;
 
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
-pub use credentials::Credentials;
+pub use credentials::{Credentials, CredentialsProvider};
 pub use endpoint::Endpoint;
 pub use error::{
     ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Invalid, Outcome, RedirectError,
@@ -101,4 +102,5 @@ pub use run::{AsyncRun, BlockingRun};
 pub use start::Start;
 pub use sync::{Membership, Sync};
 pub use transport::{AsyncBody, AsyncTransport, BlockingBody, BlockingTransport};
+pub use user_agent::UserAgent;
 pub use watch::Watch;
