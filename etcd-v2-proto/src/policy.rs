@@ -262,3 +262,31 @@ pub struct Redirect<'a> {
     /// How many redirects of this attempt were followed before.
     pub followed: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PURPOSES: [Purpose; 6] = [
+        Purpose::Read,
+        Purpose::Listing,
+        Purpose::QuorumRead,
+        Purpose::Wait,
+        Purpose::GuardedWrite,
+        Purpose::Write,
+    ];
+
+    #[test]
+    fn gos_limits_are_those_of_its_default_transport_and_no_others() {
+        let policy = Policy::go_limits();
+        assert_eq!(policy.connect, Some(Duration::from_secs(30)));
+        assert_eq!(policy.handshake, Some(Duration::from_secs(10)));
+        for purpose in PURPOSES {
+            assert_eq!(policy.deadline(purpose), None, "{purpose:?}");
+            assert_eq!(policy.head(purpose, 0, true), None, "{purpose:?}");
+            assert!(!policy.allows_pass_after(purpose, 0), "{purpose:?}");
+        }
+        assert_eq!((policy.silence, policy.max_redirects), (None, 10));
+        assert!(!policy.at_least_once && !policy.foreign_redirects, "limits and no habits");
+    }
+}

@@ -38,7 +38,7 @@ use crate::error::{ErrorKind, Invalid};
 ///     Ok(Some(Credentials::new("app", &password)?))
 /// };
 /// let cluster = Cluster::parse(["http://10.0.0.1:2379"])?.with_provider(Arc::new(provider))?;
-/// *password.write()? = "second".to_owned();
+/// *password.write().map_err(|error| error.to_string())? = "second".to_owned();
 /// # drop(cluster);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
