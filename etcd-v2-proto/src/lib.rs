@@ -49,6 +49,7 @@
 //! its *kind*, which etcd calls an action.
 
 pub mod auth;
+pub mod auto_sync;
 pub mod conversation;
 pub mod exchange;
 pub mod keys;
@@ -85,6 +86,7 @@ mod wire;
 pub use bytes;
 pub use http;
 
+pub use auto_sync::AutoSync;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
