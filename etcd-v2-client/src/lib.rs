@@ -55,11 +55,13 @@
 //! - [`keys`]: the requests of the keys API and what they are answered with.
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
+//! - [`Client::auto_sync`], [`blocking::Client::auto_sync`]: keep up with who the members are.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`proto`]: the core, without I/O.
 
 pub mod blocking;
 
+mod auto_sync;
 mod builder;
 mod client;
 mod colours;
@@ -68,6 +70,7 @@ mod shared;
 mod views;
 mod watch;
 
+pub use auto_sync::AutoSync;
 pub use builder::Builder;
 pub use client::Client;
 pub use shared::Order;
@@ -77,10 +80,10 @@ pub use watch::Watch;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, Credentials, Detail, Document, Encoded, Endpoint, Error,
-    ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta,
-    Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request, Unexpected, auth, keys,
-    members, server, stats,
+    CheckRedirect, ClusterId, Code, Credentials, CredentialsProvider, Detail, Document, Encoded,
+    Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl,
+    Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
+    Unexpected, UserAgent, auth, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;
