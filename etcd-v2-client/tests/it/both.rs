@@ -4,6 +4,7 @@ mod pending;
 mod syncing;
 mod watching;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -249,12 +250,12 @@ impl Subject {
     }
 
     /// Drops the client, though not what its tasks run on.
-    pub(crate) fn drop_client(self) -> impl Sized {
+    pub(crate) fn drop_client(self) -> Box<dyn Any> {
         match self {
             #[cfg(feature = "hyper")]
-            Self::Async(_, runtime) => Some(runtime),
+            Self::Async(_, runtime) => Box::new(runtime),
             #[cfg(feature = "ureq")]
-            Self::Blocking(_) => None,
+            Self::Blocking(_) => Box::new(()),
         }
     }
 

@@ -8,7 +8,7 @@ use etcd_v2_client::keys::Get;
 use etcd_v2_client::{ErrorKind, Interrupt, Order, Outcome, Policy};
 
 use crate::both::{Colour, both, ms};
-use crate::server::{Gate, PATIENCE, Refusing, Seen, Server, plausible, response};
+use crate::server::{Gate, Refusing, Seen, Server, plausible, response};
 
 both!(
     endpoints_follow_the_members,
@@ -239,6 +239,7 @@ mod threads {
     use etcd_v2_client::blocking::{self, Client};
 
     use super::*;
+    use crate::server::PATIENCE;
 
     fn client(server: &Server) -> Client {
         Client::new([server.url()]).unwrap()

@@ -1,6 +1,6 @@
 //! Who asks, where that changes while the client is in use, and by which name.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use etcd_v2_client::keys::{Get, Push, Set, Wait};
 use etcd_v2_client::{Credentials, CredentialsProvider, ErrorKind, Outcome, UserAgent};
@@ -166,18 +166,20 @@ fn a_watch_outlives_a_provider_that_fails_for_a_while(colour: Colour) {
 /// Nothing that the client needs is locked while the provider is asked.
 fn a_provider_may_use_the_client_itself(colour: Colour) {
     let server = Server::healthy();
-    let own = Arc::new(OnceLock::<Subject>::new());
+    let own = Arc::new(Mutex::new(None::<Subject>));
     let (itself, url) = (Arc::clone(&own), server.url());
     let provider = move || {
-        let endpoints = itself.get().map(Subject::endpoints).unwrap_or_default();
-        assert_eq!(endpoints, [url.clone()]);
+        let endpoints = itself.lock().unwrap().as_ref().unwrap().endpoints();
+        assert!(endpoints.iter().eq([&url]));
         Ok(Some(Credentials::new("app", "first")?))
     };
     let client = colour.patient([server.url()]).credentials_from(provider).build();
-    assert!(own.set(client.clone()).is_ok());
+    *own.lock().unwrap() = Some(client.clone());
     client.send(Get::new("/a")).unwrap();
     client.watch("/a").change();
     assert_users(&server, [FIRST, FIRST]);
+    // Otherwise the two would keep each other for ever.
+    drop(own.lock().unwrap().take());
 }
 
 fn strangers_learn_nothing_from_a_provider(colour: Colour) {
