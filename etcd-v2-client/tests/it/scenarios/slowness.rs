@@ -86,7 +86,7 @@ fn body_that_falls_silent_is_given_up(colour: Colour) {
         }),
         Server::healthy(),
     );
-    let hasty = |policy: &mut etcd_v2_client::Policy| policy.silence = Some(ms(200));
+    let hasty = |policy: &mut Policy| policy.silence = Some(ms(200));
     let client = colour.client([silent.url(), server.url()]).with(hasty);
     let (read, took) = timed(|| client.send(Get::new("/a")));
     assert_eq!(read.unwrap().value(), Some("read"));
