@@ -54,6 +54,14 @@ impl Syncing {
         }
     }
 
+    /// What a sync comes to that has not begun yet.
+    pub(crate) fn later(&self) -> Result<Membership, Error> {
+        while self.ends.try_recv().is_ok() {}
+        // One may be under way.
+        drop(self.next());
+        self.next()
+    }
+
     /// The endpoints that the next sync finds; it has to succeed.
     pub(crate) fn found(&self) -> Vec<String> {
         self.next().unwrap().endpoints.iter().map(ToString::to_string).collect()

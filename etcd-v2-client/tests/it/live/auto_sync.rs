@@ -47,7 +47,8 @@ fn the_seed_carries_on_when_all_learned_members_are_dead(space: &Space) {
     }
     // A member that is alone still knows its files, and who the others are.
     assert_eq!(space.get("file").unwrap().value(), Some("1"), "the seed is asked");
-    assert_eq!(set(syncing.found()), set(&others), "by the syncs as well");
+    let found = syncing.later().unwrap().endpoints;
+    assert_eq!(set(found), set(&others), "by the syncs as well");
     assert_eq!(set(space.client.endpoints()), set(&others), "it is a fallback and not learned");
 
     for member in &mut cluster.members()[1..] {
