@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use etcd_v2_proto::{
-    AsyncTransport, BlockingTransport, Credentials, Endpoint, Error, Invalid, Policy,
+    AsyncTransport, BlockingTransport, Cluster, Credentials, CredentialsProvider, Endpoint, Error,
+    Invalid, Policy,
 };
 
 use crate::client::Client;
@@ -17,7 +18,8 @@ use crate::{Inner, blocking};
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder<T: ?Sized> {
     endpoints: Vec<String>,
-    credentials: Option<(String, String)>,
+    credentials: Option<Result<Credentials, Invalid>>,
+    provider: Option<Arc<dyn CredentialsProvider>>,
     policy: Policy,
     order: Order,
     transport: Option<Arc<T>>,
@@ -28,6 +30,7 @@ impl<T: ?Sized> Builder<T> {
         Self {
             endpoints: Vec::new(),
             credentials: None,
+            provider: None,
             policy: Policy::default(),
             order: Order::Shuffled,
             transport: None,
@@ -41,9 +44,37 @@ impl<T: ?Sized> Builder<T> {
         self
     }
 
-    /// Asks as this user.
-    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.credentials = Some((user.into(), password.into()));
+    /// Asks as this user, for good; a password that changes needs a
+    /// [provider](Self::credentials_from).
+    pub fn credentials(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
+        // Right now, so that the password is not kept in any other form.
+        self.credentials = Some(Credentials::new(user.as_ref(), password.as_ref()));
+        self
+    }
+
+    /// Asks as whomever the provider names at that moment, so that a password can be changed while the
+    /// client is in use. It is called when a call begins and before each wait of a watch; see
+    /// [`CredentialsProvider`] for when exactly, and for what becomes of its errors.
+    ///
+    /// A long watch keeps the credentials that its connection was opened with, since the server checks
+    /// them only then.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use etcd_v2_client::{Client, Credentials};
+    ///
+    /// let password = Arc::new(Mutex::new("first".to_owned()));
+    /// let current = Arc::clone(&password);
+    /// let builder = Client::builder().endpoints(["http://10.0.0.1:2379"]);
+    /// let builder = builder.credentials_from(move || {
+    ///     let password = current.lock().map_err(|error| error.to_string())?;
+    ///     Ok(Some(Credentials::new("app", &password)?))
+    /// });
+    /// # drop((builder, password));
+    /// ```
+    pub fn credentials_from(mut self, provider: impl CredentialsProvider + 'static) -> Self {
+        self.provider = Some(Arc::new(provider));
         self
     }
 
@@ -67,16 +98,22 @@ impl<T: ?Sized> Builder<T> {
 
     fn finish(self, default: Option<Arc<T>>) -> Result<Inner<T>, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints)?;
-        let credentials = match &self.credentials {
-            Some((user, password)) => Some(Credentials::new(user, password)?),
-            None => None,
+        let (credentials, provider) = (self.credentials.transpose()?, self.provider);
+        let log_in = |mut cluster: Cluster| {
+            if let Some(credentials) = credentials {
+                cluster = cluster.with_credentials(credentials)?;
+            }
+            match provider {
+                Some(provider) => Ok(cluster.with_provider(provider)?),
+                None => Ok(cluster),
+            }
         };
         let transport = self.transport.or(default).ok_or_else(|| {
             let reason = "is missing: give one to the builder, or enable the feature \"hyper\" for \
                           the asynchronous client or \"ureq\" for the blocking one";
             Invalid::new("transport", reason)
         })?;
-        let shared = Arc::new(Shared::new(endpoints, credentials, self.order)?);
+        let shared = Arc::new(Shared::new(endpoints, log_in, self.order)?);
         Ok(Inner::new(transport, shared, self.policy))
     }
 }
@@ -86,7 +123,7 @@ impl Builder<dyn AsyncTransport> {
     ///
     /// # Errors
     /// No endpoints, endpoints that are no URLs of http or https or that differ in their user
-    /// information, a user name that cannot be one, or no transport.
+    /// information, a user name that cannot be one, credentials from several sources, or no transport.
     pub fn build(self) -> Result<Client, Error> {
         #[cfg(feature = "hyper")]
         let default: Option<Arc<dyn AsyncTransport>> =
@@ -102,7 +139,7 @@ impl Builder<dyn BlockingTransport> {
     ///
     /// # Errors
     /// No endpoints, endpoints that are no URLs of http or https or that differ in their user
-    /// information, a user name that cannot be one, or no transport.
+    /// information, a user name that cannot be one, credentials from several sources, or no transport.
     pub fn build(self) -> Result<blocking::Client, Error> {
         #[cfg(feature = "ureq")]
         let default: Option<Arc<dyn BlockingTransport>> =

@@ -59,6 +59,7 @@
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
 //! - [`discovery`]: where the endpoints come from, if not from a configuration.
 //! - [`guide`]: where everything of the Go package is.
+//! - [`Client::auto_sync`], [`blocking::Client::auto_sync`]: keep up with who the members are.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`proto`]: the core, without I/O.
 
@@ -66,6 +67,7 @@ pub mod blocking;
 pub mod discovery;
 pub mod guide;
 
+mod auto_sync;
 mod builder;
 mod client;
 mod colours;
@@ -74,6 +76,7 @@ mod shared;
 mod views;
 mod watch;
 
+pub use auto_sync::AutoSync;
 pub use builder::Builder;
 pub use client::Client;
 pub use shared::Order;
@@ -83,10 +86,10 @@ pub use watch::Watch;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, Credentials, Detail, Document, Encoded, Endpoint, Error,
-    ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta,
-    Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request, Unexpected, auth, keys,
-    members, server, stats,
+    CheckRedirect, ClusterId, Code, Credentials, CredentialsProvider, Detail, Document, Encoded,
+    Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl,
+    Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
+    Unexpected, UserAgent, auth, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

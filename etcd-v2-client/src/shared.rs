@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use etcd_v2_proto::auto_sync::Turn;
 use etcd_v2_proto::keys::Wait;
 use etcd_v2_proto::{
-    Action, Cluster, Conversation, Credentials, Detour, Endpoint, Error, Event, Membership, Policy,
-    Start, Watch,
+    Action, AutoSync, Cluster, Conversation, Detour, Endpoint, Error, Event, Membership, Policy,
+    Route, Start, Watch,
 };
 
 /// In which order the endpoints are asked.
@@ -34,15 +35,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// `log_in` says as whom the cluster is asked.
     pub(crate) fn new(
         endpoints: Vec<Endpoint>,
-        credentials: Option<Credentials>,
+        log_in: impl FnOnce(Cluster) -> Result<Cluster, Error>,
         order: Order,
     ) -> Result<Self, Error> {
-        let mut cluster = Cluster::new(in_order(endpoints, order))?;
-        if let Some(credentials) = credentials {
-            cluster = cluster.with_credentials(credentials)?;
-        }
+        let cluster = log_in(Cluster::new(in_order(endpoints, order))?)?;
         let seed = AtomicU64::new(RandomState::new().hash_one(0));
         Ok(Self { cluster: Mutex::new(cluster), order, seed })
     }
@@ -88,6 +87,18 @@ impl Shared {
         Learning::new(watch, Arc::clone(self))
     }
 
+    /// An automatic sync whose lessons go back to the cluster.
+    pub(crate) fn auto_sync(
+        self: &Arc<Self>,
+        interval: Duration,
+        policy: &Arc<Policy>,
+    ) -> Result<Learning<AutoSync>, Error> {
+        let route = self.cluster().route();
+        let start = Start::new(route, Arc::clone(policy), self.seed(), Duration::ZERO);
+        let sync = AutoSync::new(start, interval, self.wants_leader())?;
+        Ok(Learning::new(sync, Arc::clone(self)))
+    }
+
     /// Never held across anything that takes time.
     fn cluster(&self) -> MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
@@ -115,6 +126,13 @@ impl<C: Conversation> Learning<C> {
         Self { conversation, shared, last: (Duration::ZERO, Instant::now()), followed: None }
     }
 
+    /// The endpoints as they are now, for a conversation that goes on with them.
+    fn fresh_route(&mut self) -> Route {
+        // What it advises from now on is about this route.
+        self.followed = None;
+        self.shared.cluster().route()
+    }
+
     fn learn(&mut self, now: Duration) {
         let Some(mut detour) = self.conversation.detour(now) else { return };
         if let Some(earlier) = &self.followed {
@@ -129,10 +147,28 @@ impl<C: Conversation> Learning<C> {
 impl Learning<Watch> {
     /// Goes on with the endpoints as they are now.
     pub(crate) fn reroute(&mut self) {
-        let route = self.shared.cluster().route();
+        let route = self.fresh_route();
         self.conversation.reroute(route);
-        // What it advises from now on is about this route.
-        self.followed = None;
+    }
+}
+
+impl Learning<AutoSync> {
+    /// Takes note of a turn: the next sync asks the endpoints as they are now, and what the last one
+    /// found is where calls go. Returns what a sync came to.
+    pub(crate) fn take(&mut self, turn: Turn) -> Option<Result<Membership, Error>> {
+        match turn {
+            Turn::Begins => {
+                let route = self.fresh_route();
+                self.conversation.reroute(route);
+                None
+            }
+            Turn::Ended(end) => {
+                if let Ok(membership) = &end {
+                    self.shared.follow(membership);
+                }
+                Some(end)
+            }
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, CredentialsProvider, Login, differing};
 use crate::endpoint::Endpoint;
-use crate::error::{ErrorKind, Invalid};
+use crate::error::ErrorKind;
 use crate::request::{ClusterId, Meta};
 
 /// The endpoints of one cluster, which of them is asked first, and as whom.
@@ -29,7 +29,7 @@ pub struct Cluster {
     /// How many endpoints the ring has; at least one.
     ring: usize,
     pinned: usize,
-    credentials: Option<Credentials>,
+    login: Login,
     /// The cluster that answered first.
     id: Option<ClusterId>,
 }
@@ -44,7 +44,8 @@ impl Cluster {
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Self, ErrorKind> {
         let (seeds, credentials) = gather(endpoints)?;
         let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
-        Ok(Self { seeds, endpoints, ring, pinned: 0, credentials, id: None })
+        let login = credentials.map_or(Login::Nobody, Login::Fixed);
+        Ok(Self { seeds, endpoints, ring, pinned: 0, login, id: None })
     }
 
     /// The same from text: each item is a URL, or several with commas between them.
@@ -58,12 +59,21 @@ impl Cluster {
     /// Uses these credentials for every request.
     ///
     /// # Errors
-    /// If the endpoints came with other ones.
+    /// If the endpoints came with other ones, or there is a provider.
     pub fn with_credentials(mut self, credentials: Credentials) -> Result<Self, ErrorKind> {
-        if self.credentials.as_ref().is_some_and(|own| *own != credentials) {
-            return Err(differing().into());
-        }
-        self.credentials = Some(credentials);
+        self.login.fix(credentials)?;
+        Ok(self)
+    }
+
+    /// Asks this provider for the credentials of each request.
+    ///
+    /// # Errors
+    /// If there are credentials or a provider already.
+    pub fn with_provider(
+        mut self,
+        provider: Arc<dyn CredentialsProvider>,
+    ) -> Result<Self, ErrorKind> {
+        self.login.provide(provider)?;
         Ok(self)
     }
 
@@ -92,27 +102,25 @@ impl Cluster {
         &self.endpoints[self.pinned]
     }
 
-    /// As whom the cluster is asked.
+    /// As whom the cluster is asked, unless that is up to a provider.
     #[must_use]
     pub const fn credentials(&self) -> Option<&Credentials> {
-        self.credentials.as_ref()
+        self.login.fixed()
     }
 
     /// Replaces the seeds, and forgets what was learned; the pin stays where it is if that endpoint is
     /// among the new ones.
     ///
     /// # Errors
-    /// As for [`new`](Self::new), and user information other than the present credentials. The
-    /// cluster is as before then.
+    /// As for [`new`](Self::new), and user information other than the present credentials or beside a
+    /// provider. The cluster is as before then.
     pub fn replace(
         &mut self,
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> Result<(), ErrorKind> {
         let (seeds, credentials) = gather(endpoints)?;
-        match (&self.credentials, credentials) {
-            (Some(own), Some(new)) if *own != new => return Err(differing().into()),
-            (None, Some(new)) => self.credentials = Some(new),
-            _ => {}
+        if let Some(credentials) = credentials {
+            self.login.fix(credentials)?;
         }
         self.id = None;
         self.seeds = Arc::clone(&seeds);
@@ -157,7 +165,8 @@ impl Cluster {
             endpoints: Arc::clone(&self.endpoints),
             ring: self.ring,
             first: self.pinned,
-            credentials: self.credentials.clone(),
+            login: self.login.clone(),
+            credentials: None,
             cluster_id: self.id,
         }
     }
@@ -186,6 +195,8 @@ pub struct Route {
     endpoints: Arc<[Endpoint]>,
     ring: usize,
     first: usize,
+    login: Login,
+    /// Those of the request that takes this route; none before it [begins](Self::log_in).
     credentials: Option<Credentials>,
     cluster_id: Option<ClusterId>,
 }
@@ -235,6 +246,12 @@ impl Route {
     /// At which place an endpoint of this origin is asked.
     pub(crate) fn position_of(&self, url: &url::Url) -> Option<usize> {
         (0..self.len()).find(|position| self.endpoint(*position).is_origin_of(url))
+    }
+
+    /// Finds out as whom to ask. A request that begins does so once, and keeps to it.
+    pub(crate) fn log_in(&mut self) -> Result<(), ErrorKind> {
+        self.credentials = self.login.credentials()?;
+        Ok(())
     }
 
     pub(crate) const fn credentials(&self) -> Option<&Credentials> {
@@ -288,11 +305,6 @@ fn gather(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Gathered, Err
         return Err(ErrorKind::NoEndpoints);
     }
     Ok((gathered.into(), credentials))
-}
-
-fn differing() -> Invalid {
-    let reason = "differ: one client is one user, so give the same user information everywhere";
-    Invalid::new("credentials", reason)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! Who the caller is: never shown, forgotten when dropped.
 
+mod provider;
+
+pub use provider::CredentialsProvider;
+pub(crate) use provider::{Login, differing};
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +19,8 @@ use crate::error::Invalid;
 ///
 /// The server hashes the password for every request, which costs it about a tenth of a second; a
 /// client certificate costs nothing. The password is shown nowhere, and what this value keeps of it is
-/// wiped from memory when its last copy is dropped.
+/// wiped from memory when its last copy is dropped. That does not reach what the caller or a transport
+/// keeps: the text that the password was given in, a URL say, and the buffers of requests on their way.
 ///
 /// ```
 /// use etcd_v2_proto::Credentials;
@@ -27,7 +33,7 @@ use crate::error::Invalid;
 pub struct Credentials {
     user: Arc<str>,
     /// The value of the `Authorization` header.
-    header: Arc<Zeroizing<String>>,
+    header: Arc<Zeroizing<Vec<u8>>>,
 }
 
 impl Credentials {
@@ -42,11 +48,17 @@ impl Credentials {
         if user.contains(|c: char| c == ':' || c.is_control()) {
             return Err(Invalid::new("user name", "has a colon or a control character"));
         }
-        let clear = Zeroizing::new(format!("{user}:{password}"));
         // With room for all of it, so that growing leaves no copy behind.
-        let mut header = Zeroizing::new(String::with_capacity(10 + clear.len() / 3 * 4 + 4));
-        header.push_str("Basic ");
-        STANDARD.encode_string(clear.as_bytes(), &mut header);
+        let mut clear = Zeroizing::new(String::with_capacity(user.len() + 1 + password.len()));
+        for part in [user, ":", password] {
+            clear.push_str(part);
+        }
+        let mut header = Zeroizing::new(vec![0; SCHEME.len() + clear.len().div_ceil(3) * 4]);
+        header[..SCHEME.len()].copy_from_slice(SCHEME);
+        // Straight to its place: other ways go through a buffer on the stack, which nobody wipes.
+        STANDARD
+            .encode_slice(clear.as_bytes(), &mut header[SCHEME.len()..])
+            .map_err(|error| Invalid::new("credentials", error.to_string()))?;
         Ok(Self { user: user.into(), header: Arc::new(header) })
     }
 
@@ -59,11 +71,14 @@ impl Credentials {
     /// The value of the `Authorization` header, marked as sensitive.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         // Base64 has only characters that a header may have, so there always is one.
-        let mut value = HeaderValue::from_str(&self.header).ok()?;
+        let mut value = HeaderValue::from_bytes(&self.header).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 }
+
+/// How the value of the `Authorization` header begins.
+const SCHEME: &[u8] = b"Basic ";
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -111,9 +111,11 @@ struct Head {
 impl<R: Request> Exchange<R> {
     /// An exchange that begins `now`. `seed` makes its pauses differ from those of other clients.
     pub fn new(request: R, route: Route, policy: Arc<Policy>, seed: u64, now: Duration) -> Self {
-        let (encoded, invalid) = match request.encode() {
+        let (mut route, encoded) = (route, request.encode().map_err(ErrorKind::from));
+        let encoded = encoded.and_then(|encoded| route.log_in().map(|()| encoded));
+        let (encoded, invalid) = match encoded {
             Ok(encoded) => (encoded, None),
-            Err(invalid) => (Encoded::nothing(), Some(State::Failed(Error::new(invalid)))),
+            Err(kind) => (Encoded::nothing(), Some(State::Failed(Error::new(kind)))),
         };
         let mut exchange = Self {
             began: now,
@@ -291,7 +293,7 @@ impl<R: Request> Conversation for Exchange<R> {
             State::Asking { hop, began, handed_out } => {
                 *handed_out = true;
                 let spent = now.saturating_sub(*began.get_or_insert(now));
-                let request = hop.request(&self.encoded, &self.route);
+                let request = hop.request(&self.encoded, &self.route, &self.policy);
                 let head = self.cut(now, head_limit.map(|limit| limit.saturating_sub(spent)));
                 let connect = self.cut(now, self.policy.connect);
                 let handshake = self.cut(now, self.policy.handshake);

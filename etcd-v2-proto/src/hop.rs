@@ -11,10 +11,6 @@ use crate::error::{Invalid, RedirectError};
 use crate::policy::{Policy, Redirect};
 use crate::request::Encoded;
 
-/// The name that this client goes by.
-const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("etcd-v2-rust/", env!("CARGO_PKG_VERSION")));
-
 /// Where an attempt goes next.
 #[derive(Clone, Debug)]
 pub(crate) struct Hop {
@@ -36,13 +32,18 @@ impl Hop {
     }
 
     /// The request for this hop. A foreign server gets no credentials.
-    pub(crate) fn request(&self, encoded: &Encoded, route: &Route) -> Request<Bytes> {
+    pub(crate) fn request(
+        &self,
+        encoded: &Encoded,
+        route: &Route,
+        policy: &Policy,
+    ) -> Request<Bytes> {
         let mut request = Request::new(Bytes::new());
         request.method_mut().clone_from(&encoded.method);
         request.uri_mut().clone_from(&self.uri);
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(header::HOST, self.host.clone());
-        headers.insert(header::USER_AGENT, USER_AGENT);
+        headers.insert(header::USER_AGENT, policy.user_agent.header());
         if self.position.is_some()
             && let Some(value) = route.credentials().and_then(|credentials| credentials.header())
         {

@@ -49,6 +49,7 @@
 //! its *kind*, which etcd calls an action.
 
 pub mod auth;
+pub mod auto_sync;
 pub mod conversation;
 pub mod exchange;
 pub mod keys;
@@ -79,14 +80,16 @@ mod request;
 mod start;
 mod tally;
 mod tree;
+mod user_agent;
 mod wire;
 
 pub use bytes;
 pub use http;
 
+pub use auto_sync::AutoSync;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
-pub use credentials::Credentials;
+pub use credentials::{Credentials, CredentialsProvider};
 pub use endpoint::Endpoint;
 pub use error::{
     ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Invalid, Outcome, RedirectError,
@@ -101,4 +104,5 @@ pub use run::{AsyncRun, BlockingRun};
 pub use start::Start;
 pub use sync::{Membership, Sync};
 pub use transport::{AsyncBody, AsyncTransport, BlockingBody, BlockingTransport};
+pub use user_agent::UserAgent;
 pub use watch::Watch;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{StatusCode, Uri};
 
 use crate::request::Purpose;
+use crate::user_agent::UserAgent;
 
 /// How patient a call is and how much it takes.
 ///
@@ -82,6 +83,8 @@ pub struct Policy {
     pub map_url: Option<MapUrl>,
     /// Asked before each redirect that would be followed. None by default.
     pub check_redirect: Option<CheckRedirect>,
+    /// The name that the client goes by. `etcd-v2-rust/` and its version by default.
+    pub user_agent: UserAgent,
 }
 
 impl Default for Policy {
@@ -107,11 +110,52 @@ impl Default for Policy {
             local_urls: false,
             map_url: None,
             check_redirect: None,
+            user_agent: UserAgent::default(),
         }
     }
 }
 
 impl Policy {
+    /// The limits of Go's client with its `DefaultTransport`, for those who want to be as patient. All
+    /// else is as in [`default`](Self::default); in particular, no write is sent twice.
+    ///
+    /// | what | as in Go | where Go has it |
+    /// |---|---|---|
+    /// | [`connect`](Self::connect) | 30 s | `net.Dialer.Timeout` |
+    /// | [`handshake`](Self::handshake) | 10 s | `TLSHandshakeTimeout` |
+    /// | limits for heads: [`read_head`](Self::read_head), [`listing_head`](Self::listing_head), [`write_head`](Self::write_head), [`wait_head`](Self::wait_head) | none | `HeaderTimeoutPerRequest`, zero |
+    /// | [`silence`](Self::silence) | none | nothing watches over a body |
+    /// | [`read_deadline`](Self::read_deadline), [`write_deadline`](Self::write_deadline) | none | up to the caller's context; `DefaultRequestTimeout`, 5 s, is no more than a proposal |
+    /// | [`passes`](Self::passes) | 1 | each endpoint is tried once |
+    ///
+    /// So a server that is stopped but not gone holds up a call for ever, as it does in Go; give the calls
+    /// deadlines. The keep-alive of TCP belongs to the transports, whose documentation names Go's figures.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use etcd_v2_proto::Policy;
+    ///
+    /// let mut policy = Policy::go_limits();
+    /// policy.read_deadline = Some(Duration::from_secs(5));
+    /// assert_eq!((policy.read_head, policy.passes), (None, Some(1)));
+    /// ```
+    #[must_use]
+    pub fn go_limits() -> Self {
+        Self {
+            connect: Some(Duration::from_secs(30)),
+            handshake: Some(Duration::from_secs(10)),
+            read_head: None,
+            listing_head: None,
+            write_head: None,
+            wait_head: None,
+            silence: None,
+            read_deadline: None,
+            write_deadline: None,
+            passes: Some(1),
+            ..Self::default()
+        }
+    }
+
     /// The longest that such a call takes in all.
     pub(crate) const fn deadline(&self, purpose: Purpose) -> Option<Duration> {
         match purpose {
@@ -217,4 +261,32 @@ pub struct Redirect<'a> {
     pub target: &'a Uri,
     /// How many redirects of this attempt were followed before.
     pub followed: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PURPOSES: [Purpose; 6] = [
+        Purpose::Read,
+        Purpose::Listing,
+        Purpose::QuorumRead,
+        Purpose::Wait,
+        Purpose::GuardedWrite,
+        Purpose::Write,
+    ];
+
+    #[test]
+    fn gos_limits_are_those_of_its_default_transport_and_no_others() {
+        let policy = Policy::go_limits();
+        assert_eq!(policy.connect, Some(Duration::from_secs(30)));
+        assert_eq!(policy.handshake, Some(Duration::from_secs(10)));
+        for purpose in PURPOSES {
+            assert_eq!(policy.deadline(purpose), None, "{purpose:?}");
+            assert_eq!(policy.head(purpose, 0, true), None, "{purpose:?}");
+            assert!(!policy.allows_pass_after(purpose, 0), "{purpose:?}");
+        }
+        assert_eq!((policy.silence, policy.max_redirects), (None, 10));
+        assert!(!policy.at_least_once && !policy.foreign_redirects, "limits and no habits");
+    }
 }

@@ -69,7 +69,8 @@ impl Builder {
         }
     }
 
-    /// Makes connections with `connector` instead of a plain [`TcpConnector`].
+    /// Makes connections with `connector` instead of a plain [`TcpConnector`], whose
+    /// [keep-alive](TcpConnector::keep_alive) is set there.
     ///
     /// It is asked for an absolute URI whose path is `/`, and cloned for each connection. TLS is not its
     /// affair: for an `https` endpoint it is asked for `http` and the port, such as

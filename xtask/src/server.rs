@@ -9,7 +9,7 @@ mod probe;
 mod scratch;
 mod starter;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
@@ -33,8 +33,8 @@ impl Server {
     /// Fails if the program is no etcd that speaks v2, or does not get ready in time; the message
     /// has the end of its log.
     pub fn start(etcd: &Path) -> Result<Self> {
-        let (mut members, scratch) = start(etcd, 1)?;
-        Ok(Self { member: members.remove(0), _scratch: scratch })
+        let mut cluster = start(etcd, 1)?;
+        Ok(Self { member: cluster.members.remove(0), _scratch: cluster.scratch })
     }
 
     /// The URL for clients: `http://127.0.0.1:…`, without a slash at the end.
@@ -54,7 +54,10 @@ impl Server {
 pub struct Cluster {
     members: Vec<Member>,
     // Behind the members: the directory goes when its users are gone.
-    _scratch: Scratch,
+    scratch: Scratch,
+    addresses: Addresses,
+    etcd: PathBuf,
+    version: Version,
 }
 
 impl Cluster {
@@ -66,8 +69,25 @@ impl Cluster {
     /// Fails if the program is no etcd that speaks v2, if `members` is 0, or if a member does not
     /// get ready in time; the message has the end of its log.
     pub fn start(etcd: &Path, members: usize) -> Result<Self> {
-        let (members, scratch) = start(etcd, members)?;
-        Ok(Self { members, _scratch: scratch })
+        start(etcd, members)
+    }
+
+    /// Starts one more member and waits until it answers. `announce` gets its peer URL and has to add it
+    /// to the cluster before it starts.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `announce` does, or if the member does not get ready in time; the message has the end of
+    /// its log.
+    pub fn join(&mut self, announce: impl FnOnce(&str) -> Result<()>) -> Result<&mut Member> {
+        let mut addresses = self.addresses.clone();
+        announce(addresses.add()?)?;
+        let (folder, index) = (self.scratch.path(), self.members.len());
+        let mut member = Member::start(&self.etcd, self.version, folder, &addresses, index)?;
+        member.wait_until_ready()?;
+        self.addresses = addresses;
+        self.members.push(member);
+        Ok(&mut self.members[index])
     }
 
     /// The URLs for clients, one a member: `http://127.0.0.1:…`, without a slash at the end.
@@ -82,7 +102,7 @@ impl Cluster {
     }
 }
 
-fn start(etcd: &Path, members: usize) -> Result<(Vec<Member>, Scratch)> {
+fn start(etcd: &Path, members: usize) -> Result<Cluster> {
     ensure!(members > 0, "a cluster has at least one member");
     let version = Version::require_v2(etcd)?;
     let mut attempt = 1;
@@ -96,7 +116,7 @@ fn start(etcd: &Path, members: usize) -> Result<(Vec<Member>, Scratch)> {
     }
 }
 
-fn start_once(etcd: &Path, version: Version, count: usize) -> Result<(Vec<Member>, Scratch)> {
+fn start_once(etcd: &Path, version: Version, count: usize) -> Result<Cluster> {
     let scratch = Scratch::new()?;
     let addresses = Addresses::choose(count)?;
     let mut members = (0..count)
@@ -105,7 +125,7 @@ fn start_once(etcd: &Path, version: Version, count: usize) -> Result<(Vec<Member
     for member in &mut members {
         member.wait_until_ready()?;
     }
-    Ok((members, scratch))
+    Ok(Cluster { members, scratch, addresses, etcd: etcd.to_owned(), version })
 }
 
 const ATTEMPTS: usize = 5;

@@ -1,9 +1,10 @@
 //! One way to drive both clients, so that a scenario is written once and run in both colours.
 
 mod pending;
+mod syncing;
 mod watching;
 
-#[cfg(feature = "hyper")]
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,12 @@ use etcd_v2_client::Client;
 #[cfg(feature = "ureq")]
 use etcd_v2_client::blocking;
 use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
-use etcd_v2_client::{Endpoint, Error, Interrupt, Policy, Request};
+use etcd_v2_client::{CredentialsProvider, Endpoint, Error, Interrupt, Order, Policy, Request};
 #[cfg(feature = "hyper")]
 use tokio::runtime::{self, Runtime};
 
 pub(crate) use pending::Pending;
+pub(crate) use syncing::Syncing;
 pub(crate) use watching::Watching;
 
 /// Makes two tests of each scenario, `async_` and `blocking`, in a module of its name.
@@ -56,7 +58,8 @@ pub(crate) struct Setup {
     colour: Colour,
     urls: Vec<String>,
     credentials: Option<(String, String)>,
-    shuffled: bool,
+    provider: Option<Arc<dyn CredentialsProvider>>,
+    order: Order,
     change: Box<dyn FnOnce(&mut Policy)>,
 }
 
@@ -88,7 +91,14 @@ impl Colour {
     /// A client that asks these endpoints in order, with the default policy.
     pub(crate) fn setup<U: Into<String>>(self, urls: impl IntoIterator<Item = U>) -> Setup {
         let urls = urls.into_iter().map(Into::into).collect();
-        Setup { colour: self, urls, credentials: None, shuffled: false, change: Box::new(|_| ()) }
+        Setup {
+            colour: self,
+            urls,
+            credentials: None,
+            provider: None,
+            order: Order::AsGiven,
+            change: Box::new(|_| ()),
+        }
     }
 }
 
@@ -107,8 +117,17 @@ impl Setup {
         self
     }
 
-    pub(crate) fn shuffled(mut self) -> Self {
-        self.shuffled = true;
+    pub(crate) fn credentials_from(mut self, provider: impl CredentialsProvider + 'static) -> Self {
+        self.provider = Some(Arc::new(provider));
+        self
+    }
+
+    pub(crate) fn shuffled(self) -> Self {
+        self.order(Order::Shuffled)
+    }
+
+    pub(crate) fn order(mut self, order: Order) -> Self {
+        self.order = order;
         self
     }
 
@@ -123,10 +142,10 @@ impl Setup {
                 if let Some((user, password)) = self.credentials {
                     builder = builder.credentials(user, password);
                 }
-                if !self.shuffled {
-                    builder = builder.order(etcd_v2_client::Order::AsGiven);
+                if let Some(provider) = self.provider {
+                    builder = builder.credentials_from(provider);
                 }
-                builder.build()
+                builder.order(self.order).build()
             }};
         }
         match self.colour {
@@ -227,6 +246,26 @@ impl Subject {
             }
             #[cfg(feature = "ureq")]
             Self::Blocking(client) => Watching::of_thread(client.keys().watch(wait)),
+        }
+    }
+
+    /// Drops the client, though not what its tasks run on.
+    pub(crate) fn drop_client(self) -> Box<dyn Any> {
+        match self {
+            #[cfg(feature = "hyper")]
+            Self::Async(_, runtime) => Box::new(runtime),
+            #[cfg(feature = "ureq")]
+            Self::Blocking(_) => Box::new(()),
+        }
+    }
+
+    /// Keeps up with who the members are, and with what that came to.
+    pub(crate) fn auto_sync(&self, interval: Duration) -> Result<Syncing, Error> {
+        match self {
+            #[cfg(feature = "hyper")]
+            Self::Async(client, runtime) => Syncing::of_task(client, runtime, interval),
+            #[cfg(feature = "ureq")]
+            Self::Blocking(client) => Syncing::of_thread(client, interval),
         }
     }
 

@@ -31,6 +31,7 @@ macro_rules! both {
 }
 
 mod accounts;
+mod auto_sync;
 mod chroots;
 mod compares;
 mod deletes;
@@ -47,6 +48,7 @@ mod patience;
 mod prefixes;
 mod queues;
 mod reads;
+mod rotation;
 mod servers;
 mod sizes;
 mod space;

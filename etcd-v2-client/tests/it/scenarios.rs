@@ -16,6 +16,8 @@
 //! | [`redirects`] | answers that send elsewhere in the cluster | followed with method and body, ten times at most |
 //! | [`foreign`] | answers that send out of the cluster | no byte, or no credentials if the caller allows it |
 //! | [`credentials`] | endpoints that want to know who asks | all are told, nobody else ever sees it |
+//! | [`identity`] | who asks changes, or goes by another name | each request as of its beginning; nothing to strangers |
+//! | [`auto_sync`] | members come, go and fail | the endpoints follow; only a drop or a stop is an end |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
 //! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
@@ -25,6 +27,8 @@
 //! | [`streams`] | what only one colour has | streams race timers; iterators move to threads |
 //! | [`guarantees`] | nothing, at run time | what the compiler can check |
 
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod auto_sync;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod basics;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
@@ -38,6 +42,8 @@ mod foreign;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod garbage;
 mod guarantees;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod identity;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod interrupts;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

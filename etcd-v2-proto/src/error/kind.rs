@@ -1,5 +1,7 @@
 //! What went wrong, case by case.
 
+use std::error::Error as StdError;
+
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -22,6 +24,10 @@ pub enum ErrorKind {
     /// There is no endpoint to ask.
     #[error("no endpoints: give at least one, such as http://127.0.0.1:2379")]
     NoEndpoints,
+
+    /// The [provider](crate::CredentialsProvider) has no credentials at the moment. Nothing was sent.
+    #[error("the provider of the credentials failed: {0}")]
+    NoCredentials(#[source] Box<dyn StdError + Send + Sync>),
 
     /// etcd refused, in the form of the keys API.
     #[error(transparent)]

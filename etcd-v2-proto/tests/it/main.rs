@@ -1,6 +1,8 @@
 //! The tests of the core, in one binary.
 
 mod documents;
+mod logins;
+mod memory;
 mod properties;
 mod splits;
 mod transcripts;

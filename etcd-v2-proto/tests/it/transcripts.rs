@@ -56,6 +56,7 @@ transcripts! {
     the_limit_for_a_head_grows_with_each_pass
     credentials_earn_local_reads_more_time
     without_limits_there_are_none
+    gos_limits_wait_for_ever_and_try_each_endpoint_once
     the_deadline_spans_endpoints
     a_drip_ends_with_the_deadline
     silence_within_a_body_has_a_limit
@@ -127,6 +128,14 @@ transcripts! {
     sync_takes_no_user_information_and_shows_none
     sync_maps_what_is_advertised
     sync_goes_on_where_it_was_answered
+    auto_sync_asks_again_after_the_interval
+    auto_sync_takes_a_fresh_route_for_each_sync
+    auto_sync_goes_on_after_errors_with_growing_pauses
+    auto_sync_rests_no_longer_than_a_short_interval
+    auto_sync_asks_for_the_leader_each_time
+    auto_sync_ends_only_when_it_is_stopped
+    auto_sync_has_a_deadline_even_if_reads_have_none
+    auto_sync_moves_the_pin_as_any_call_does
     a_user_is_added_only_if_there_is_none
     a_user_with_roles_is_added_without_a_look
     a_password_is_changed_only_if_there_is_a_user

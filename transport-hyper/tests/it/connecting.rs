@@ -124,6 +124,18 @@ async fn connections_are_probed_and_do_not_delay() {
     );
     assert!(stream.inner().nodelay().unwrap());
 
+    // Go's figures.
+    let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(30));
+    let stream = connect(TcpConnector::new().keep_alive(idle, interval, 9)).await;
+    #[cfg(target_os = "linux")]
+    {
+        let socket = socket2::SockRef::from(stream.inner());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), idle);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), interval);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 9);
+    }
+    assert!(socket2::SockRef::from(stream.inner()).keepalive().unwrap());
+
     let stream = connect(TcpConnector::new().without_keep_alive()).await;
     assert!(!socket2::SockRef::from(stream.inner()).keepalive().unwrap());
 }

@@ -215,21 +215,32 @@ impl Drop for Member {
 }
 
 /// The URLs of a whole cluster, which each member has to know.
+#[derive(Clone, Debug)]
 pub(super) struct Addresses {
     clients: Vec<String>,
     peers: Vec<String>,
+    /// How many members the cluster begins with; the others join it.
+    founders: usize,
 }
 
 impl Addresses {
     pub(super) fn choose(members: usize) -> Result<Self> {
-        let url = |port| format!("http://127.0.0.1:{port}");
         let mut clients: Vec<_> = ports::free(2 * members)?.into_iter().map(url).collect();
         let peers = clients.split_off(members);
-        Ok(Self { clients, peers })
+        Ok(Self { clients, peers, founders: members })
+    }
+
+    /// Chooses those of one more member, and returns its peer URL.
+    pub(super) fn add(&mut self) -> Result<&str> {
+        let ports = ports::free(2)?;
+        self.clients.push(url(ports[0]));
+        self.peers.push(url(ports[1]));
+        Ok(&self.peers[self.peers.len() - 1])
     }
 
     fn flags(&self, index: usize) -> Vec<String> {
         let (client, peer) = (&self.clients[index], &self.peers[index]);
+        let state = if index < self.founders { "new" } else { "existing" };
         let everybody: Vec<_> = self
             .peers
             .iter()
@@ -243,9 +254,13 @@ impl Addresses {
             format!("--listen-peer-urls={peer}"),
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster={}", everybody.join(",")),
-            "--initial-cluster-state=new".to_owned(),
+            format!("--initial-cluster-state={state}"),
         ]
     }
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 fn name(index: usize) -> String {

@@ -15,11 +15,23 @@ static ETCD: LazyLock<PathBuf> = LazyLock::new(|| xtask::obtain(None).unwrap());
 
 /// The whole answer, or what came of it within a second.
 fn ask(endpoint: &str, method: &str, key: &str) -> String {
+    send(endpoint, &format!("{method} /v2/keys{key}"), "", Duration::from_secs(1))
+}
+
+/// The whole answer, for which the servers may have to agree first.
+fn post(endpoint: &str, path: &str, body: &str) -> String {
+    send(endpoint, &format!("POST {path}"), body, Duration::from_secs(10))
+}
+
+fn send(endpoint: &str, what: &str, body: &str, patience: Duration) -> String {
     let address = endpoint.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let request =
-        format!("{method} /v2/keys{key} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     // What came before the time was up is kept.
@@ -71,6 +83,24 @@ fn two_of_three_carry_on() {
     cluster.members()[0].restart().unwrap();
     cluster.members()[0].wait_until_ready().unwrap();
     assert!(ask(&endpoints[0], "GET", "/a?quorum=true").contains("new"));
+}
+
+#[test]
+fn a_member_may_join_later() {
+    let mut cluster = Cluster::start(&ETCD, 1).unwrap();
+    let first = cluster.endpoints()[0].clone();
+    let announce = |peer: &str| {
+        let body = format!("{{\"peerURLs\":[\"{peer}\"]}}");
+        let answer = post(&first, "/v2/members", &body);
+        anyhow::ensure!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        Ok(())
+    };
+    let joined = cluster.join(announce).unwrap().endpoint().to_owned();
+    assert_eq!(cluster.endpoints(), [first.clone(), joined.clone()]);
+    assert!(ask(&first, "PUT", "/a?value=told").starts_with("HTTP/1.1 201"));
+    assert!(ask(&joined, "GET", "/a?quorum=true").contains("told"));
+    assert!(cluster.join(|_| anyhow::bail!("not today")).is_err());
+    assert_eq!(cluster.endpoints().len(), 2);
 }
 
 #[test]

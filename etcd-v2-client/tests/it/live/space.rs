@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use etcd_v2_client::keys::{Change, KeysRequest, Wait};
-use etcd_v2_client::{Error, Interrupt, Policy, Request};
+use etcd_v2_client::{CredentialsProvider, Error, Interrupt, Policy, Request};
 
 use super::patience;
+use crate::both::Syncing;
 
 /// Runs the same on whichever client it is.
 macro_rules! either {
@@ -61,6 +62,29 @@ impl Client {
             let builder = etcd_v2_client::blocking::Client::builder().endpoints([endpoint]);
             Self::Blocking(builder.credentials(user, password).build().unwrap())
         })
+    }
+
+    /// Another client of the same colour, which asks as whomever the provider names.
+    pub(super) fn login_from(
+        &self,
+        endpoint: &str,
+        provider: impl CredentialsProvider + 'static,
+    ) -> Self {
+        either!(self, _it => {
+            let builder = etcd_v2_client::Client::builder().endpoints([endpoint]);
+            Self::Async(builder.credentials_from(provider).build().unwrap())
+        }, {
+            let builder = etcd_v2_client::blocking::Client::builder().endpoints([endpoint]);
+            Self::Blocking(builder.credentials_from(provider).build().unwrap())
+        })
+    }
+
+    /// Keeps up with who the members are.
+    pub(super) fn auto_sync(&self, interval: Duration) -> Syncing {
+        let syncing = either!(self,
+            it => Syncing::of_task(it, patience::runtime(), interval),
+            Syncing::of_thread(it, interval));
+        syncing.unwrap()
     }
 
     /// Another client of the same colour, which asks the endpoints in some order.

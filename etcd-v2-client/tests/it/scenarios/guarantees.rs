@@ -4,8 +4,9 @@ use std::fmt::Debug;
 
 use etcd_v2_client::keys::{Change, Delete, Get, KeysRequest, Node, NodeRef, Push, Set, Wait};
 use etcd_v2_client::{
-    ApiError, AsyncTransport, Attempt, BlockingTransport, Builder, Client, Credentials, Endpoint,
-    Error, ErrorKind, EtcdError, Failure, Interrupt, Keys, Meta, Policy, Request, Watch, blocking,
+    ApiError, AsyncTransport, Attempt, AutoSync, BlockingTransport, Builder, Client, Credentials,
+    CredentialsProvider, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Keys, Meta,
+    Policy, Request, UserAgent, Watch, blocking,
 };
 use futures_util::stream::FusedStream;
 
@@ -25,6 +26,7 @@ const _: () = {
     cloneable::<Endpoint>();
     cloneable::<Credentials>();
     cloneable::<Interrupt>();
+    cloneable::<UserAgent>();
     cloneable::<Meta>();
     cloneable::<EtcdError>();
     cloneable::<ApiError>();
@@ -40,6 +42,9 @@ const _: () = {
     shareable::<ErrorKind>();
     shareable::<Attempt>();
     shareable::<Failure>();
+    movable::<AutoSync>();
+    movable::<blocking::AutoSync>();
+    movable::<Box<dyn CredentialsProvider>>();
     movable::<Watch>();
     movable::<blocking::Watch>();
     movable::<Builder<dyn AsyncTransport>>();

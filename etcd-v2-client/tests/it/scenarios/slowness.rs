@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etcd_v2_client::keys::{Get, Set, Wait};
-use etcd_v2_client::{Cause, ErrorKind, Outcome};
+use etcd_v2_client::{Cause, ErrorKind, Outcome, Policy};
 
 use crate::both::{Colour, both, ms, timed};
 use crate::server::{PATIENCE, Peer, Server, plausible};
@@ -21,6 +21,7 @@ both!(
     interim_answers_that_never_end_are_given_up,
     deadline_of_nothing_sends_nothing,
     limits_without_an_end_are_no_limits,
+    gos_limits_stay_with_a_server_that_is_slow,
 );
 
 /// How much later than a limit something may end on a busy machine.
@@ -85,7 +86,7 @@ fn body_that_falls_silent_is_given_up(colour: Colour) {
         }),
         Server::healthy(),
     );
-    let hasty = |policy: &mut etcd_v2_client::Policy| policy.silence = Some(ms(200));
+    let hasty = |policy: &mut Policy| policy.silence = Some(ms(200));
     let client = colour.client([silent.url(), server.url()]).with(hasty);
     let (read, took) = timed(|| client.send(Get::new("/a")));
     assert_eq!(read.unwrap().value(), Some("read"));
@@ -233,4 +234,17 @@ fn limits_without_an_end_are_no_limits(colour: Colour) {
     let (_, watch) = client.watch(Wait::new("/a").after(3)).change();
     watch.change();
     assert_eq!((server.count(), server.connections()), (5, 1));
+}
+
+fn gos_limits_stay_with_a_server_that_is_slow(colour: Colour) {
+    // Ten times what a read is given otherwise, before the next endpoint is asked.
+    let slow = Server::each(|seen| {
+        std::thread::sleep(ms(1000));
+        plausible(seen)
+    });
+    let other = Server::healthy();
+    let setup = colour.setup([slow.url(), other.url()]);
+    let client = setup.policy(|policy| *policy = Policy::go_limits()).build();
+    client.send(Get::new("/a")).unwrap();
+    assert_eq!((slow.count(), other.count()), (1, 0));
 }

@@ -9,7 +9,7 @@
 //! | `< …` | what it is told |
 //! | `= …` | what it yields, or how it ends; `= detour`, what it would advise |
 //! | `@ 150ms` | what time it is |
-//! | `! reroute …` | what the caller does with a watch |
+//! | `! reroute …` | what the caller does with a watch or an automatic sync |
 //! | `! learn` | the caller's cluster follows the advice, from the next request on |
 //!
 //! Nothing is left out: whatever stands between two `<` or `@` lines is all that was asked for.
@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use etcd_v2_proto::auth::{AddUser, ChangePassword};
-use etcd_v2_proto::{Action, Conversation, Detour, Event, Exchange, Start, Sync, Watch};
+use etcd_v2_proto::{Action, AutoSync, Conversation, Detour, Event, Exchange, Start, Sync, Watch};
 
 use super::script::{self, Asked, Call, Settings};
 use super::shown::{self, Shown};
@@ -49,6 +49,7 @@ enum Talk {
     Exchange(Box<Exchange<Call>>),
     Watch(Box<Watch>),
     Sync(Box<Sync>),
+    AutoSync(Box<AutoSync>),
     AddUser(Box<AddUser>),
     ChangePassword(Box<ChangePassword>),
 }
@@ -60,6 +61,7 @@ macro_rules! whichever {
             Talk::Exchange($it) => $what,
             Talk::Watch($it) => $what,
             Talk::Sync($it) => $what,
+            Talk::AutoSync($it) => $what,
             Talk::AddUser($it) => $what,
             Talk::ChangePassword($it) => $what,
         }
@@ -119,6 +121,10 @@ impl Player {
             }
             Asked::Call(call) => Talk::Exchange(Box::new(start.exchange(call, self.now))),
             Asked::Sync { leader } => Talk::Sync(Box::new(Sync::new(start, leader))),
+            Asked::AutoSync { interval, leader } => {
+                let talk = AutoSync::new(start, interval, leader).map_err(|e| e.to_string())?;
+                Talk::AutoSync(Box::new(talk))
+            }
             Asked::AddUser(put) => Talk::AddUser(Box::new(AddUser::new(put, start))),
             Asked::ChangePassword(user, password) => {
                 Talk::ChangePassword(Box::new(ChangePassword::new(user, password, start)))
@@ -160,8 +166,11 @@ impl Player {
         let endpoints = line.strip_prefix("reroute ").ok_or("nothing that a caller does")?;
         self.settings.set("endpoints", endpoints)?;
         let route = self.settings.cluster()?.route();
-        let Talk::Watch(watch) = self.talk()? else { return Err("not a watch".to_owned()) };
-        watch.reroute(route);
+        match self.talk()? {
+            Talk::Watch(watch) => watch.reroute(route),
+            Talk::AutoSync(sync) => sync.reroute(route),
+            _ => return Err("it takes no other route".to_owned()),
+        }
         Ok(())
     }
 }

@@ -57,6 +57,7 @@ fn policy(text: &str) -> Result<Policy, String> {
         let limit = || if value == "none" { Ok(None) } else { duration(value).map(Some) };
         let number = || value.parse::<u32>().map_err(|_| format!("not a number: {value}"));
         match name {
+            "go_limits" => policy = Policy::go_limits(),
             "read_deadline" => policy.read_deadline = limit()?,
             "write_deadline" => policy.write_deadline = limit()?,
             "connect" => policy.connect = limit()?,
@@ -104,6 +105,7 @@ pub(super) enum Asked {
     Call(Call),
     Watch(Wait),
     Sync { leader: bool },
+    AutoSync { interval: Duration, leader: bool },
     AddUser(users::Put),
     ChangePassword(String, String),
 }
@@ -138,6 +140,12 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         }
         ["sync"] => return Ok(Asked::Sync { leader: false }),
         ["sync", "with", "leader"] => return Ok(Asked::Sync { leader: true }),
+        ["sync", "every", pause] => {
+            return Ok(Asked::AutoSync { interval: duration(pause)?, leader: false });
+        }
+        ["sync", "every", pause, "with", "leader"] => {
+            return Ok(Asked::AutoSync { interval: duration(pause)?, leader: true });
+        }
         ["add", "user", user, password] => {
             return Ok(Asked::AddUser(users::Put::new(user, password)));
         }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use etcd_v2_proto::auth::users::Written;
+use etcd_v2_proto::auto_sync::Turn;
 use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{Request, header};
 use etcd_v2_proto::keys::Change;
@@ -128,6 +129,17 @@ impl Shown for Result<Change, Error> {
                 }
                 lines
             }
+        }
+    }
+}
+
+/// What an automatic sync yields.
+impl Shown for Turn {
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Begins => vec!["= begins".to_owned()],
+            Self::Ended(Ok(membership)) => membership.lines(),
+            Self::Ended(Err(error)) => failed("error", error),
         }
     }
 }
