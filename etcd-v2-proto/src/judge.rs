@@ -78,7 +78,9 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
         // Not a member of this cluster, or not one by that name.
         StatusCode::NOT_FOUND => !from_the_api,
         StatusCode::MISDIRECTED_REQUEST => true,
-        _ => status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores()),
+        _ => {
+            status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
+        }
     };
     Verdict { kind, outcome, ask_others }
 }
