@@ -6,6 +6,7 @@
 mod member;
 mod ports;
 mod probe;
+mod proxy;
 mod scratch;
 mod starter;
 mod stopped;
@@ -15,7 +16,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use self::{member::Addresses, scratch::Scratch};
-pub use self::member::Member;
+pub use self::{member::Member, proxy::Proxy};
 use crate::version::Version;
 
 /// A single etcd server with the v2 API on a free loopback port.

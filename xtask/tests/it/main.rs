@@ -4,3 +4,5 @@
 mod faults;
 #[cfg(test)]
 mod interrupts;
+#[cfg(test)]
+mod proxies;
