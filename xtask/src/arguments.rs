@@ -3,12 +3,14 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use lexopt::{Arg, Error, Parser, ValueExt};
+use xtask::Release;
 
 /// A whole command line.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) task: Task,
     pub(crate) etcd: Option<PathBuf>,
+    pub(crate) release: Option<Release>,
     pub(crate) members: usize,
     pub(crate) rest: Vec<OsString>,
 }
@@ -26,7 +28,8 @@ pub(crate) enum Task {
 
 impl Arguments {
     pub(crate) fn parse(mut parser: Parser) -> Result<Self, Error> {
-        let mut arguments = Self { task: Task::Help, etcd: None, members: 1, rest: Vec::new() };
+        let mut arguments =
+            Self { task: Task::Help, etcd: None, release: None, members: 1, rest: Vec::new() };
         match parser.next()? {
             Some(Arg::Value(word)) => arguments.task = Task::parse(&word.string()?)?,
             Some(Arg::Long("help") | Arg::Short('h')) | None => return Ok(arguments),
@@ -42,6 +45,10 @@ impl Arguments {
             match parser.next()? {
                 Some(Arg::Long("etcd")) if task.takes_a_server() => {
                     arguments.etcd = Some(parser.value()?.into());
+                }
+                Some(Arg::Long("etcd-version")) if task.takes_a_server() => {
+                    let release = parser.value()?.string()?.parse()?;
+                    arguments.release = Some(release);
                 }
                 Some(Arg::Long("members")) if task == Task::Etcd => {
                     arguments.members = parser.value()?.parse()?;
@@ -75,16 +82,19 @@ impl Task {
 pub(crate) const HELP: &str = "\
 The development commands of this workspace.
 
-cargo xtask etcd [--members N] [--etcd PATH]   runs etcd with the v2 API until Ctrl-C
-cargo xtask demo [--etcd PATH]                 shows both clients at work with a real server
-cargo xtask test [--etcd PATH] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then
-                                               the core's example and the demo
-cargo xtask tidy                               checks the rules that no other tool knows
-cargo xtask ci                                 runs everything that has to pass
+cargo xtask etcd [--members N] [SERVER]   runs etcd with the v2 API until Ctrl-C
+cargo xtask demo [SERVER]                 shows both clients at work with a real server
+cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
+                                          core's example and the demo
+cargo xtask tidy                          checks the rules that no other tool knows
+cargo xtask ci                            runs everything that has to pass
+
+SERVER is --etcd PATH or --etcd-version VERSION or both, VERSION being 3.4 or 3.5.
 
 The server is the one given with --etcd or named by the variable ETCD, else an `etcd` from 2.0
 to 3.5 on the PATH, else the package `etcd-server` of Debian or Ubuntu, which is unpacked into
-the target directory.
+the target directory. With --etcd-version, one that is named and of another version is an error,
+one on the PATH is passed over, and the package is that of the Debian release that has it.
 ";
 
 #[cfg(test)]
@@ -103,6 +113,19 @@ mod tests {
         assert!(parse(&["demo", "--members", "3"]).is_err());
         assert!(parse(&["ci", "--etcd", "/bin/etcd"]).is_err());
         assert!(parse(&["etcd", "--members", "many"]).is_err());
+    }
+
+    #[test]
+    fn versions_of_servers_are_those_that_can_be_had() {
+        for (text, release) in [("3.4", Release::V3_4), ("3.5", Release::V3_5)] {
+            for task in ["etcd", "demo", "test"] {
+                let arguments = parse(&[task, "--etcd-version", text]).unwrap();
+                assert_eq!(arguments.release, Some(release));
+            }
+        }
+        assert!(parse(&["tidy", "--etcd-version", "3.5"]).is_err());
+        let error = parse(&["test", "--etcd-version", "3.6"]).unwrap_err().to_string();
+        assert!(error.contains("only 3.4 and 3.5"), "{error}");
     }
 
     #[test]

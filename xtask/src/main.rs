@@ -26,17 +26,22 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, members, rest } = Arguments::parse(lexopt::Parser::from_env())
-        .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
+    let Arguments { task, etcd, release, members, rest } =
+        Arguments::parse(lexopt::Parser::from_env())
+            .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
+    let server = || match release {
+        Some(release) => xtask::obtain_release(release, etcd.as_deref()),
+        None => xtask::obtain(etcd.as_deref()),
+    };
     match task {
         Task::Help => {
             print!("{}", arguments::HELP);
             Ok(())
         }
-        Task::Etcd => etcd::run(&xtask::obtain(etcd.as_deref())?, members),
-        Task::Demo => demo::run(&xtask::obtain(etcd.as_deref())?),
-        Task::Test => test::run(&xtask::obtain(etcd.as_deref())?, &rest),
+        Task::Etcd => etcd::run(&server()?, members),
+        Task::Demo => demo::run(&server()?),
+        Task::Test => test::run(&server()?, &rest),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

@@ -46,6 +46,7 @@ mod membership;
 mod names;
 mod patience;
 mod prefixes;
+mod proxies;
 mod queues;
 mod reads;
 mod rotation;
@@ -55,6 +56,8 @@ mod space;
 mod statistics;
 mod stopping;
 mod syncing;
+#[cfg(feature = "ring")]
+mod tunnels;
 mod values;
 mod views;
 mod watches;
