@@ -12,7 +12,7 @@ use crate::policy::{Policy, Redirect};
 use crate::request::Encoded;
 
 /// The name that this client goes by.
-const USER_AGENT: HeaderValue =
+pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("etcd-v2-rust/", env!("CARGO_PKG_VERSION")));
 
 /// Where an attempt goes next.

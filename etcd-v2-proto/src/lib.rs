@@ -65,6 +65,7 @@ pub mod watch;
 
 mod cluster;
 mod credentials;
+mod curl;
 mod encoding;
 mod endpoint;
 mod error;
@@ -87,6 +88,7 @@ pub use http;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::Credentials;
+pub use curl::Curl;
 pub use endpoint::Endpoint;
 pub use error::{
     ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Invalid, Outcome, RedirectError,
