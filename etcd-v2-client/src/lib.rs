@@ -44,6 +44,7 @@
 //! - `ureq`: [`blocking::Client`] over ureq.
 //! - `tls` (default): `https`, over rustls; `proto::tls` has the settings.
 //! - `ring` (default): the cryptography for it, unless the application installs another one.
+//! - `tracing`: spans and events of what happens, see [`observe`].
 //!
 //! # What happens when things fail
 //!
@@ -56,9 +57,11 @@
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
 //! - [`Policy`]: how patient calls are, and what they may do.
+//! - [`observe`]: metrics, requests as `curl` commands, `tracing`.
 //! - [`proto`]: the core, without I/O.
 
 pub mod blocking;
+pub mod observe;
 
 mod builder;
 mod client;
@@ -77,7 +80,7 @@ pub use watch::Watch;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, Credentials, Detail, Document, Encoded, Endpoint, Error,
+    CheckRedirect, ClusterId, Code, Credentials, Curl, Detail, Document, Encoded, Endpoint, Error,
     ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta,
     Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request, Unexpected, auth, keys,
     members, server, stats,

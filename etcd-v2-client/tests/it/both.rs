@@ -1,9 +1,9 @@
 //! One way to drive both clients, so that a scenario is written once and run in both colours.
 
+pub(crate) mod observing;
 mod pending;
 mod watching;
 
-#[cfg(feature = "hyper")]
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use etcd_v2_client::Client;
 #[cfg(feature = "ureq")]
 use etcd_v2_client::blocking;
 use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
+use etcd_v2_client::observe::Observer;
 use etcd_v2_client::{Endpoint, Error, Interrupt, Policy, Request};
 #[cfg(feature = "hyper")]
 use tokio::runtime::{self, Runtime};
@@ -57,6 +58,7 @@ pub(crate) struct Setup {
     urls: Vec<String>,
     credentials: Option<(String, String)>,
     shuffled: bool,
+    observer: Option<Arc<dyn Observer>>,
     change: Box<dyn FnOnce(&mut Policy)>,
 }
 
@@ -88,7 +90,8 @@ impl Colour {
     /// A client that asks these endpoints in order, with the default policy.
     pub(crate) fn setup<U: Into<String>>(self, urls: impl IntoIterator<Item = U>) -> Setup {
         let urls = urls.into_iter().map(Into::into).collect();
-        Setup { colour: self, urls, credentials: None, shuffled: false, change: Box::new(|_| ()) }
+        let change = Box::new(|_: &mut Policy| ());
+        Setup { colour: self, urls, credentials: None, shuffled: false, observer: None, change }
     }
 }
 
@@ -112,6 +115,11 @@ impl Setup {
         self
     }
 
+    pub(crate) fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     pub(crate) fn build(self) -> Subject {
         self.try_build().unwrap()
     }
@@ -122,6 +130,9 @@ impl Setup {
                 let mut builder = $builder.endpoints(self.urls).policy(self.change);
                 if let Some((user, password)) = self.credentials {
                     builder = builder.credentials(user, password);
+                }
+                if let Some(observer) = self.observer {
+                    builder = builder.observer(observer);
                 }
                 if !self.shuffled {
                     builder = builder.order(etcd_v2_client::Order::AsGiven);

@@ -32,6 +32,7 @@ macro_rules! both {
 
 mod accounts;
 mod chroots;
+mod commands;
 mod compares;
 mod deletes;
 mod histories;
