@@ -11,3 +11,5 @@ mod live;
 mod scenarios;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod server;
+#[cfg(all(feature = "tracing", any(feature = "hyper", feature = "ureq")))]
+mod traced;
