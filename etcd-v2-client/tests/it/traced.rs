@@ -4,6 +4,8 @@ mod collector;
 mod secrets;
 mod spans;
 
+use std::sync::LazyLock;
+
 use etcd_v2_client::keys::{Change, Wait};
 use etcd_v2_client::{Error, Membership, Request};
 use tracing::Dispatch;
@@ -19,6 +21,11 @@ struct Traced {
     dispatch: Dispatch,
     collector: Collector,
 }
+
+/// While there is but one subscriber, `tracing` asks the thread that comes first to some place whether
+/// anybody cares for it, and most threads here have none that does. So there are always some more.
+static OTHERS: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Collector::default())));
 
 /// Does some work with a client of either colour, told to the collector.
 macro_rules! traced {
@@ -39,6 +46,7 @@ macro_rules! traced {
 
 impl Traced {
     fn new(setup: Setup) -> Self {
+        LazyLock::force(&OTHERS);
         let collector = Collector::default();
         let dispatch = Dispatch::new(collector.clone());
         Self { client: setup.build(), dispatch, collector }

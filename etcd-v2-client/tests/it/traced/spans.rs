@@ -8,8 +8,6 @@ use etcd_v2_client::keys::{Get, Set, Wait};
 use tracing::Level;
 
 use super::Traced;
-#[cfg(feature = "hyper")]
-use super::collector::Collector;
 use super::collector::Happened;
 #[cfg(feature = "hyper")]
 use crate::both::ms;
@@ -210,7 +208,7 @@ fn a_call_that_is_dropped_is_told_within_its_span() {
 
     let server = Server::hung();
     let client = etcd_v2_client::Client::new([server.url()]).unwrap();
-    let collector = Collector::default();
+    let Traced { collector, dispatch, .. } = Traced::new(Colour::Async.setup([server.url()]));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let call = async {
         let mut call = Box::pin(client.send(Set::new("/a", "1")));
@@ -218,7 +216,7 @@ fn a_call_that_is_dropped_is_told_within_its_span() {
             assert!(tokio::time::timeout(ms(1), &mut call).await.is_err());
         }
     };
-    runtime.block_on(call.with_subscriber(collector.clone()));
+    runtime.block_on(call.with_subscriber(dispatch));
     assert_eq!(collector.spans().len(), 1);
     let events = collector.events();
     let told: Vec<_> = events.iter().map(|event| (event.message(), event.span)).collect();
