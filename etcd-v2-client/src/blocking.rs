@@ -73,7 +73,8 @@ impl Client {
         let conversation = self.inner.shared.talk(&self.inner.policy, begin);
         let transport = Arc::clone(&self.inner.transport);
         let mut run = BlockingRun::new(conversation, transport, self.inner.for_call());
-        run.next().unwrap_or_else(|| Err(ErrorKind::Unavailable.into()))
+        let span = run.conversation().span();
+        span.within(|| run.next()).unwrap_or_else(|| Err(ErrorKind::Unavailable.into()))
     }
 
     /// The versions of the server that answers and of its cluster: `GET /version`.
@@ -103,9 +104,9 @@ impl Client {
     /// Whatever may go wrong, or that none of the URLs can be used; nothing changes then.
     pub fn sync(&self) -> Result<Membership, Error> {
         let leader = self.inner.shared.wants_leader();
-        let membership = self.talk(|start| Sync::new(start, leader))?;
-        self.inner.shared.follow(&membership);
-        Ok(membership)
+        let result = self.talk(|start| Sync::new(start, leader));
+        self.inner.shared.synced(&result);
+        result
     }
 
     pub(crate) const fn from_inner(inner: Inner<dyn BlockingTransport>) -> Self {

@@ -9,6 +9,7 @@ use etcd_v2_proto::{
 };
 
 use crate::client::Client;
+use crate::observe::{Hooks, Observer};
 use crate::shared::{Order, Shared};
 use crate::{Inner, blocking};
 
@@ -22,6 +23,7 @@ pub struct Builder<T: ?Sized> {
     provider: Option<Arc<dyn CredentialsProvider>>,
     policy: Policy,
     order: Order,
+    observer: Option<Arc<dyn Observer>>,
     transport: Option<Arc<T>>,
 }
 
@@ -33,6 +35,7 @@ impl<T: ?Sized> Builder<T> {
             provider: None,
             policy: Policy::default(),
             order: Order::Shuffled,
+            observer: None,
             transport: None,
         }
     }
@@ -90,6 +93,12 @@ impl<T: ?Sized> Builder<T> {
         self
     }
 
+    /// Tells this observer what happens, in all clones, instead of the one before.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Uses this transport instead of the one that a feature brings. Clients may share one.
     pub fn transport(mut self, transport: Arc<T>) -> Self {
         self.transport = Some(transport);
@@ -113,7 +122,8 @@ impl<T: ?Sized> Builder<T> {
                           the asynchronous client or \"ureq\" for the blocking one";
             Invalid::new("transport", reason)
         })?;
-        let shared = Arc::new(Shared::new(endpoints, log_in, self.order)?);
+        let shared =
+            Arc::new(Shared::new(endpoints, log_in, self.order, Hooks::new(self.observer))?);
         Ok(Inner::new(transport, shared, self.policy))
     }
 }

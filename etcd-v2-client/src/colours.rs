@@ -67,6 +67,41 @@ macro_rules! client_methods {
                 self.inner.set_endpoints(endpoints)
             }
 
+            /// Shows each request as a `curl` command from now on, in all clones, watches included, and
+            /// as long as this is not [switched off](Self::disable_curl).
+            ///
+            /// Passwords are not in the command; values are. See [`Curl`](etcd_v2_proto::Curl) for
+            /// having it otherwise. The closure is called right before a request is sent, by
+            /// whichever thread sends it.
+            ///
+            /// ```no_run
+            /// # fn example(client: etcd_v2_client::Client) {
+            /// client.enable_curl(|command| eprintln!("{command}"));
+            /// // Without the values of keys:
+            /// client.enable_curl(|command| eprintln!("{}", command.without_values()));
+            /// # }
+            /// ```
+            pub fn enable_curl(
+                &self,
+                show: impl Fn(etcd_v2_proto::Curl<'_>) + Send + std::marker::Sync + 'static,
+            ) {
+                self.inner.shared.hooks().show_curl(Some(std::sync::Arc::new(show)));
+            }
+
+            /// The same, each command being an event for `tracing`, at the level debug, under the
+            /// target `etcd_v2_client::curl`.
+            #[cfg(feature = "tracing")]
+            pub fn enable_curl_tracing(&self) {
+                self.enable_curl(|command| {
+                    tracing::debug!(target: "etcd_v2_client::curl", "{command}");
+                });
+            }
+
+            /// Shows requests no more, in all clones.
+            pub fn disable_curl(&self) {
+                self.inner.shared.hooks().show_curl(None);
+            }
+
             /// The keys API, at `/v2/keys`.
             #[must_use]
             pub fn keys(&self) -> $keys {

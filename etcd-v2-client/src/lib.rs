@@ -46,6 +46,7 @@
 //! - `ring` (default): the cryptography for it, unless the application installs another one.
 //! - `dns`: endpoints from DNS, by SRV records; see [`discovery`]. Brings a resolver, and tokio for it,
 //!   for both clients.
+//! - `tracing`: spans and events of what happens, see [`observe`].
 //!
 //! # What happens when things fail
 //!
@@ -61,11 +62,13 @@
 //! - [`guide`]: where everything of the Go package is.
 //! - [`Client::auto_sync`], [`blocking::Client::auto_sync`]: keep up with who the members are.
 //! - [`Policy`]: how patient calls are, and what they may do.
+//! - [`observe`]: metrics, requests as `curl` commands, `tracing`.
 //! - [`proto`]: the core, without I/O.
 
 pub mod blocking;
 pub mod discovery;
 pub mod guide;
+pub mod observe;
 
 mod auto_sync;
 mod builder;
@@ -86,8 +89,8 @@ pub use watch::Watch;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, Credentials, CredentialsProvider, Detail, Document, Encoded,
-    Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl,
+    CheckRedirect, ClusterId, Code, Credentials, CredentialsProvider, Curl, Detail, Document,
+    Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl,
     Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
     Unexpected, UserAgent, auth, keys, members, server, stats,
 };

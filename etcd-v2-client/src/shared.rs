@@ -13,6 +13,8 @@ use etcd_v2_proto::{
     Route, Start, Watch,
 };
 
+use crate::observe::{Attempts, Hooks, Span};
+
 /// In which order the endpoints are asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
     order: Order,
     seed: AtomicU64,
+    hooks: Hooks,
 }
 
 impl Shared {
@@ -40,10 +43,11 @@ impl Shared {
         endpoints: Vec<Endpoint>,
         log_in: impl FnOnce(Cluster) -> Result<Cluster, Error>,
         order: Order,
+        hooks: Hooks,
     ) -> Result<Self, Error> {
         let cluster = log_in(Cluster::new(in_order(endpoints, order))?)?;
         let seed = AtomicU64::new(RandomState::new().hash_one(0));
-        Ok(Self { cluster: Mutex::new(cluster), order, seed })
+        Ok(Self { cluster: Mutex::new(cluster), order, seed, hooks })
     }
 
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
@@ -54,10 +58,30 @@ impl Shared {
         self.cluster().pinned().clone()
     }
 
+    /// All endpoints that may be asked.
+    pub(crate) fn all_endpoints(&self) -> Vec<Endpoint> {
+        let cluster = self.cluster();
+        cluster.endpoints().iter().chain(cluster.seeds()).cloned().collect()
+    }
+
+    /// Who is told what happens.
+    pub(crate) const fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    /// Takes note of how a sync went.
+    pub(crate) fn synced(&self, result: &Result<Membership, Error>) {
+        match result {
+            Ok(membership) => self.follow(membership),
+            Err(error) => self.hooks.synced(Err(error)),
+        }
+    }
+
     /// Asks the members' own endpoints from now on.
     pub(crate) fn follow(&self, membership: &Membership) {
         let endpoints = in_order(membership.endpoints.clone(), self.order);
-        self.cluster().learn(&endpoints, membership.leader.as_ref());
+        self.change(|cluster| cluster.learn(&endpoints, membership.leader.as_ref()));
+        self.hooks.synced(Ok(membership));
     }
 
     /// Whether the leader is to be asked first.
@@ -66,7 +90,8 @@ impl Shared {
     }
 
     pub(crate) fn set_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), Error> {
-        Ok(self.cluster().replace(in_order(endpoints, self.order))?)
+        let endpoints = in_order(endpoints, self.order);
+        Ok(self.change(|cluster| cluster.replace(endpoints))?)
     }
 
     /// A conversation that begins now, and whose lessons go back to the cluster.
@@ -99,6 +124,23 @@ impl Shared {
         Ok(Learning::new(sync, Arc::clone(self)))
     }
 
+    /// Changes what is known about the cluster, and tells if that moved the pin.
+    fn change<T>(&self, change: impl FnOnce(&mut Cluster) -> T) -> T {
+        let mut cluster = self.cluster();
+        if !self.hooks.follows_pins() {
+            return change(&mut cluster);
+        }
+        let from = cluster.pinned().clone();
+        let result = change(&mut cluster);
+        let to = cluster.pinned().clone();
+        // Whoever is told may want to look.
+        drop(cluster);
+        if from != to {
+            self.hooks.pin_moved(&from, &to);
+        }
+        result
+    }
+
     /// Never held across anything that takes time.
     fn cluster(&self) -> MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
@@ -119,11 +161,20 @@ pub(crate) struct Learning<C: Conversation> {
     last: (Duration, Instant),
     /// The last advice that the cluster took.
     followed: Option<Detour>,
+    attempts: Attempts,
+    span: Span,
 }
 
 impl<C: Conversation> Learning<C> {
     fn new(conversation: C, shared: Arc<Shared>) -> Self {
-        Self { conversation, shared, last: (Duration::ZERO, Instant::now()), followed: None }
+        let last = (Duration::ZERO, Instant::now());
+        let (attempts, span) = (Attempts::default(), Span::of(&conversation));
+        Self { conversation, shared, last, followed: None, attempts, span }
+    }
+
+    /// What everything that happens in it is to be told within.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
     }
 
     /// The endpoints as they are now, for a conversation that goes on with them.
@@ -138,7 +189,7 @@ impl<C: Conversation> Learning<C> {
         if let Some(earlier) = &self.followed {
             detour = detour.after(earlier);
         }
-        if self.shared.cluster().follow(&detour) {
+        if self.shared.change(|cluster| cluster.follow(&detour)) {
             self.followed = Some(detour);
         }
     }
@@ -163,9 +214,7 @@ impl Learning<AutoSync> {
                 None
             }
             Turn::Ended(end) => {
-                if let Ok(membership) = &end {
-                    self.shared.follow(membership);
-                }
+                self.shared.synced(&end);
                 Some(end)
             }
         }
@@ -177,10 +226,16 @@ impl<C: Conversation> Conversation for Learning<C> {
 
     fn poll(&mut self, now: Duration) -> Action<C::Item> {
         self.last = (now, Instant::now());
-        self.conversation.poll(now)
+        let action = self.conversation.poll(now);
+        self.span.asked(&action);
+        if self.attempts.are_followed() || self.shared.hooks.is_on() {
+            self.attempts.asked(now, &action, &self.shared);
+        }
+        action
     }
 
     fn handle(&mut self, now: Duration, event: Event) {
+        self.attempts.heard(now, &event, &self.shared);
         self.conversation.handle(now, event);
         self.learn(now);
     }
@@ -193,7 +248,11 @@ impl<C: Conversation> Conversation for Learning<C> {
 impl<C: Conversation> Drop for Learning<C> {
     fn drop(&mut self) {
         let (told, heard) = self.last;
-        self.learn(told.saturating_add(heard.elapsed()));
+        let now = told.saturating_add(heard.elapsed());
+        self.span.clone().within(|| {
+            self.attempts.abandoned(now, &self.shared);
+            self.learn(now);
+        });
     }
 }
 

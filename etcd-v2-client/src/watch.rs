@@ -82,10 +82,11 @@ impl Watch {
                         continue;
                     };
                     run.conversation().reroute();
-                    self.step = Step::InFlight(Box::pin(async move {
+                    let span = run.conversation().span();
+                    self.step = Step::InFlight(Box::pin(span.around(async move {
                         let item = run.next().await.map(|item| item?);
                         (run, item)
-                    }));
+                    })));
                 }
                 Step::InFlight(step) => {
                     let (run, item) = ready!(step.as_mut().poll(context));

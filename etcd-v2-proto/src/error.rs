@@ -350,7 +350,8 @@ impl Outcome {
     }
 
     /// The outcome of a request that was refused with this status.
-    pub(crate) fn of_refusal(status: StatusCode) -> Self {
+    #[must_use]
+    pub fn of_refusal(status: StatusCode) -> Self {
         let refused = status.is_redirection() || status.is_client_error();
         if refused || status == StatusCode::NOT_IMPLEMENTED {
             Self::Rejected

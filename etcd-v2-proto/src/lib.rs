@@ -66,6 +66,7 @@ pub mod watch;
 
 mod cluster;
 mod credentials;
+mod curl;
 mod encoding;
 mod endpoint;
 mod error;
@@ -90,6 +91,7 @@ pub use auto_sync::AutoSync;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
+pub use curl::Curl;
 pub use endpoint::Endpoint;
 pub use error::{
     ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Invalid, Outcome, RedirectError,

@@ -184,7 +184,9 @@ pub struct Meta {
 }
 
 impl Meta {
-    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+    /// Reads them from the head of an answer; what makes no sense counts as missing.
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         static CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
         static ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
         static RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");

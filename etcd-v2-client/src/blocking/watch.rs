@@ -59,7 +59,8 @@ impl Iterator for Watch {
     /// Waits for the next change; `None` after the end.
     fn next(&mut self) -> Option<Self::Item> {
         self.run.conversation().reroute();
-        self.run.next().map(|item| item?)
+        let span = self.run.conversation().span();
+        span.within(|| self.run.next()).map(|item| item?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One way to drive both clients, so that a scenario is written once and run in both colours.
 
+pub(crate) mod observing;
 mod pending;
 mod syncing;
 mod watching;
@@ -13,6 +14,7 @@ use etcd_v2_client::Client;
 #[cfg(feature = "ureq")]
 use etcd_v2_client::blocking;
 use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
+use etcd_v2_client::observe::Observer;
 use etcd_v2_client::{CredentialsProvider, Endpoint, Error, Interrupt, Order, Policy, Request};
 #[cfg(feature = "hyper")]
 use tokio::runtime::{self, Runtime};
@@ -60,6 +62,7 @@ pub(crate) struct Setup {
     credentials: Option<(String, String)>,
     provider: Option<Arc<dyn CredentialsProvider>>,
     order: Order,
+    observer: Option<Arc<dyn Observer>>,
     change: Box<dyn FnOnce(&mut Policy)>,
 }
 
@@ -97,6 +100,7 @@ impl Colour {
             credentials: None,
             provider: None,
             order: Order::AsGiven,
+            observer: None,
             change: Box::new(|_| ()),
         }
     }
@@ -131,6 +135,11 @@ impl Setup {
         self
     }
 
+    pub(crate) fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     pub(crate) fn build(self) -> Subject {
         self.try_build().unwrap()
     }
@@ -144,6 +153,9 @@ impl Setup {
                 }
                 if let Some(provider) = self.provider {
                     builder = builder.credentials_from(provider);
+                }
+                if let Some(observer) = self.observer {
+                    builder = builder.observer(observer);
                 }
                 builder.order(self.order).build()
             }};

@@ -33,6 +33,7 @@ macro_rules! both {
 mod accounts;
 mod auto_sync;
 mod chroots;
+mod commands;
 mod compares;
 mod deletes;
 #[cfg(feature = "dns")]

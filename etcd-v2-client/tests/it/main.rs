@@ -16,3 +16,5 @@ mod name_server;
 mod scenarios;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod server;
+#[cfg(all(feature = "tracing", any(feature = "hyper", feature = "ureq")))]
+mod traced;

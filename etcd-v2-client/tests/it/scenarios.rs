@@ -25,12 +25,16 @@
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
 //! | [`watch_ends`] | watches end | for good reasons only, and nothing stays open |
 //! | [`streams`] | what only one colour has | streams race timers; iterators move to threads |
+//! | [`observing`] | anything | an observer is told of each attempt, pin and sync, with its outcome |
+//! | [`commands`] | requests are shown as commands | all of them, by all clones, without passwords |
 //! | [`guarantees`] | nothing, at run time | what the compiler can check |
 
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod auto_sync;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod basics;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod commands;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod credentials;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
@@ -48,6 +52,8 @@ mod identity;
 mod interrupts;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod kept;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod observing;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod outages;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

@@ -1,5 +1,6 @@
 //! The tests of the core, in one binary.
 
+mod curl;
 mod documents;
 mod logins;
 mod memory;

@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use etcd_v2_client::keys::Get;
+use etcd_v2_client::observe::Observer;
 use etcd_v2_client::{ErrorKind, Interrupt, Order, Outcome, Policy};
 
+use crate::both::observing::{Note, Notes};
 use crate::both::{Colour, both, ms};
 use crate::server::{Gate, Refusing, Seen, Server, plausible, response};
 
 both!(
     endpoints_follow_the_members,
     errors_are_told_and_are_no_end,
+    an_observer_hears_of_each_sync,
     the_leader_of_each_sync_is_asked_first,
     endpoints_that_were_replaced_are_asked_by_the_next_sync,
     dropping_it_ends_a_call_that_would_last_for_ever,
@@ -93,6 +96,24 @@ fn errors_are_told_and_are_no_end(colour: Colour) {
         assert_eq!(client.endpoints(), [server.url()], "as before");
     }
     assert_eq!(syncing.found(), [own]);
+}
+
+fn an_observer_hears_of_each_sync(colour: Colour) {
+    let own = "http://127.0.0.1:1".to_owned();
+    let server = one_after_the_other([unwell(), members([&own])]);
+    let notes = Arc::new(Notes::default());
+    let observer: Arc<dyn Observer> = notes.clone();
+    let client = colour.setup([server.url()]).observer(observer).build();
+    let client = client.with(|policy| policy.passes = Some(1));
+    let syncing = client.auto_sync(OFTEN).unwrap();
+    syncing.next().unwrap_err();
+    syncing.next().unwrap();
+    let synced = notes.take().into_iter().filter_map(|note| match note {
+        Note::Synced(result) => Some(result),
+        _ => None,
+    });
+    let synced: Vec<_> = synced.take(2).collect();
+    assert_eq!(synced, [Err(Outcome::Unknown), Ok(vec![own])]);
 }
 
 fn the_leader_of_each_sync_is_asked_first(colour: Colour) {
