@@ -65,6 +65,7 @@ mod client;
 mod colours;
 mod inner;
 mod shared;
+mod side_by_side;
 mod views;
 mod watch;
 
@@ -77,10 +78,10 @@ pub use watch::Watch;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, Credentials, Detail, Document, Encoded, Endpoint, Error,
-    ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta,
-    Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request, Unexpected, auth, keys,
-    members, server, stats,
+    CheckRedirect, ClusterId, Code, ConnectionError, Credentials, Detail, Diagnosis, Document,
+    Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl,
+    Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
+    Unexpected, auth, diagnose, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

@@ -50,6 +50,7 @@
 
 pub mod auth;
 pub mod conversation;
+pub mod diagnose;
 pub mod exchange;
 pub mod keys;
 pub mod members;
@@ -87,6 +88,7 @@ pub use http;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::Credentials;
+pub use diagnose::{Diagnose, Diagnosis, EndpointReport, Finding};
 pub use endpoint::Endpoint;
 pub use error::{
     ApiError, Attempt, Code, ConnectionError, Detail, Error, ErrorKind, EtcdError, Invalid,

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use etcd_v2_proto::auth::{AddUser, ChangePassword};
-use etcd_v2_proto::{Action, Conversation, Detour, Event, Exchange, Start, Sync, Watch};
+use etcd_v2_proto::{Action, Conversation, Detour, Diagnose, Event, Exchange, Start, Sync, Watch};
 
 use super::script::{self, Asked, Call, Settings};
 use super::shown::{self, Shown};
@@ -49,6 +49,7 @@ enum Talk {
     Exchange(Box<Exchange<Call>>),
     Watch(Box<Watch>),
     Sync(Box<Sync>),
+    Diagnose(Box<Diagnose>),
     AddUser(Box<AddUser>),
     ChangePassword(Box<ChangePassword>),
 }
@@ -60,6 +61,7 @@ macro_rules! whichever {
             Talk::Exchange($it) => $what,
             Talk::Watch($it) => $what,
             Talk::Sync($it) => $what,
+            Talk::Diagnose($it) => $what,
             Talk::AddUser($it) => $what,
             Talk::ChangePassword($it) => $what,
         }
@@ -119,6 +121,7 @@ impl Player {
             }
             Asked::Call(call) => Talk::Exchange(Box::new(start.exchange(call, self.now))),
             Asked::Sync { leader } => Talk::Sync(Box::new(Sync::new(start, leader))),
+            Asked::Diagnose(endpoint) => Talk::Diagnose(Box::new(Diagnose::new(start, endpoint))),
             Asked::AddUser(put) => Talk::AddUser(Box::new(AddUser::new(put, start))),
             Asked::ChangePassword(user, password) => {
                 Talk::ChangePassword(Box::new(ChangePassword::new(user, password, start)))
