@@ -12,7 +12,7 @@ use etcd_v2_client::Client;
 #[cfg(feature = "ureq")]
 use etcd_v2_client::blocking;
 use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
-use etcd_v2_client::{Endpoint, Error, Interrupt, Policy, Request};
+use etcd_v2_client::{Diagnosis, Endpoint, Error, Interrupt, Policy, Request};
 #[cfg(feature = "hyper")]
 use tokio::runtime::{self, Runtime};
 
@@ -217,6 +217,18 @@ impl Subject {
         until();
         interrupt.stop();
         call.give_up();
+    }
+
+    /// Begins to look into what is wrong.
+    pub(crate) fn diagnose(&self) -> Pending<Result<Diagnosis, Error>> {
+        match self.clone() {
+            #[cfg(feature = "hyper")]
+            Self::Async(client, runtime) => {
+                Pending::of_task(&runtime, async move { client.diagnose().await })
+            }
+            #[cfg(feature = "ureq")]
+            Self::Blocking(client) => Pending::of_thread(move || client.diagnose()),
+        }
     }
 
     pub(crate) fn watch(&self, wait: impl Into<Wait>) -> Watching {

@@ -34,6 +34,7 @@ mod accounts;
 mod chroots;
 mod compares;
 mod deletes;
+mod diagnoses;
 mod histories;
 mod iterating;
 mod lifetimes;

@@ -18,6 +18,7 @@
 //! | [`credentials`] | endpoints that want to know who asks | all are told, nobody else ever sees it |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
 //! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
+//! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
@@ -29,6 +30,8 @@
 mod basics;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod credentials;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod diagnoses;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod endpoints;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

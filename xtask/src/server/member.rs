@@ -155,6 +155,7 @@ impl Member {
         folder: &Path,
         addresses: &Addresses,
         index: usize,
+        further: Vec<String>,
     ) -> Result<Self> {
         let name = name(index);
         let endpoint = addresses.clients[index].clone();
@@ -163,6 +164,8 @@ impl Member {
         if version.needs_enabling() {
             flags.push("--enable-v2=true".to_owned());
         }
+        // Of a flag that comes twice the server takes the second.
+        flags.extend(further);
         let log = folder.join(format!("{name}.log"));
         let mut member = Self { name, endpoint, log, etcd: etcd.to_owned(), flags, process: None };
         member.launch()?;
@@ -226,6 +229,10 @@ impl Addresses {
         let mut clients: Vec<_> = ports::free(2 * members)?.into_iter().map(url).collect();
         let peers = clients.split_off(members);
         Ok(Self { clients, peers })
+    }
+
+    pub(super) fn client(&self, index: usize) -> &str {
+        &self.clients[index]
     }
 
     fn flags(&self, index: usize) -> Vec<String> {
