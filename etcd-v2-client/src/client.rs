@@ -126,11 +126,7 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// With one member stopped and a port for TLS among the endpoints, this prints:
-    ///
-    /// ```text
-    /// OUTPUT
-    /// ```
+    /// [`Diagnosis`] shows what that looks like.
     ///
     /// # Errors
     /// If the caller stops it. Whatever else goes wrong is in the diagnosis.

@@ -55,6 +55,7 @@
 //! - [`keys`]: the requests of the keys API and what they are answered with.
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
+//! - [`diagnose`]: what [`Client::diagnose`] finds out when something is wrong.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`proto`]: the core, without I/O.
 

@@ -44,14 +44,20 @@ pub struct V2 {
 
 /// What is the matter with the endpoints of a client.
 ///
-/// Its `Display` is a table with one line for each endpoint, and then one line for each finding:
+/// Its `Display` is a table with one line for each endpoint, and then one line for each finding. Of three
+/// members one is killed here and one frozen, and a server without the v2 API is among the endpoints:
 ///
 /// ```text
-/// endpoint                version  cluster           leader  health   first answer
-/// http://127.0.0.1:23791  3.4.23   4ed1e1a2e5b4a9b0  m1      healthy  2 ms
-/// http://127.0.0.1:23792  -        -                 -       -        -
+/// endpoint                version  cluster           leader  health     first answer
+/// http://127.0.0.1:31723  3.4.23   8ac9bc54b40d505b  none    unhealthy  2 ms
+/// http://127.0.0.1:31724  -        -                 -       -          -
+/// http://127.0.0.1:31725  -        -                 -       -          -
+/// http://127.0.0.1:31729  3.4.23   -                 -       healthy    1 ms
 ///
-/// - http://127.0.0.1:23792 cannot be reached: could not connect: Connection refused (os error 111); …
+/// - http://127.0.0.1:31723 knows of no leader, so it takes no writes: more than half of the members have to run and to reach each other; if they do, an election is going on, so ask again
+/// - http://127.0.0.1:31724 cannot be reached: could not connect: Connection refused (os error 111); see whether etcd runs there and listens on that address (--listen-client-urls)
+/// - http://127.0.0.1:31725 takes connections and did not answer within 3.0s: the member is stopped, hung or overloaded, so look at its process and its log; or something else listens there
+/// - http://127.0.0.1:31729 is etcd 3.4.23 with the v2 API switched off: start it with --enable-v2=true
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
