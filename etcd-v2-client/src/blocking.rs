@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use etcd_v2_proto::server::{GetHealth, GetVersion, Health, Version};
 use etcd_v2_proto::{
-    BlockingRun, BlockingTransport, Conversation, Error, ErrorKind, Membership, Request, Start,
-    Sync,
+    BlockingRun, BlockingTransport, Conversation, Diagnose, Diagnosis, Error, ErrorKind,
+    Membership, Request, Start, Sync,
 };
 
 use crate::Inner;
 use crate::colours::client_methods;
+use crate::side_by_side;
 use crate::views::Space;
 
 /// A client of one etcd cluster, for callers that block their thread.
@@ -107,6 +108,38 @@ impl Client {
         let result = self.talk(|start| Sync::new(start, leader));
         self.inner.shared.synced(&result);
         result
+    }
+
+    /// Asks every endpoint, all at the same time, for its version, its health, its leader and its
+    /// cluster, and says what is wrong: the v2 API switched off or gone (3.6 and later), a port for TLS,
+    /// gRPC, metrics or other members, a web page of a proxy, a member that is down, hung or without a
+    /// leader, endpoints of different clusters.
+    ///
+    /// It takes no longer than [`Policy::diagnosis_deadline`](crate::Policy::diagnosis_deadline), 3
+    /// seconds by default for each 16 endpoints, and neither changes anything nor
+    /// has a say in which endpoint is asked next. It sends `GET /version`, `/v2/members/leader` and
+    /// `/health`, of which the last costs the cluster a read through consensus. Credentials are not
+    /// judged, since etcd says the same of a wrong password and of a missing right.
+    ///
+    /// ```no_run
+    /// # fn example(client: etcd_v2_client::blocking::Client) -> Result<(), etcd_v2_client::Error> {
+    /// let diagnosis = client.diagnose()?;
+    /// if !diagnosis.is_ok() {
+    ///     eprintln!("{diagnosis}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`Diagnosis`] shows what that looks like.
+    ///
+    /// # Errors
+    /// If the caller stops it. Whatever else goes wrong is in the diagnosis.
+    pub fn diagnose(&self) -> Result<Diagnosis, Error> {
+        let endpoints = self.inner.shared.everyone();
+        let reports = side_by_side::each(endpoints, |endpoint| {
+            self.talk(|start| Diagnose::new(start, endpoint))
+        });
+        Ok(Diagnosis::new(reports?))
     }
 
     pub(crate) const fn from_inner(inner: Inner<dyn BlockingTransport>) -> Self {

@@ -61,6 +61,7 @@
 //! - [`discovery`]: where the endpoints come from, if not from a configuration.
 //! - [`guide`]: where everything of the Go package is.
 //! - [`Client::auto_sync`], [`blocking::Client::auto_sync`]: keep up with who the members are.
+//! - [`diagnose`]: what [`Client::diagnose`] finds out when something is wrong.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`observe`]: metrics, requests as `curl` commands, `tracing`.
 //! - [`proto`]: the core, without I/O.
@@ -76,6 +77,7 @@ mod client;
 mod colours;
 mod inner;
 mod shared;
+mod side_by_side;
 mod views;
 mod watch;
 
@@ -89,10 +91,11 @@ pub use watch::Watch;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, Credentials, CredentialsProvider, Curl, Detail, Document,
-    Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl,
-    Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
-    Unexpected, UserAgent, auth, keys, members, server, stats,
+    CheckRedirect, ClusterId, Code, ConnectionError, Credentials, CredentialsProvider, Curl,
+    Detail, Diagnosis, Document, Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure,
+    Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy, Purpose, Reason,
+    Redirect, RedirectError, Request, Unexpected, UserAgent, auth, diagnose, keys, members, server,
+    stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

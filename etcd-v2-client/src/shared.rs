@@ -54,6 +54,16 @@ impl Shared {
         self.cluster().endpoints().to_vec()
     }
 
+    /// All endpoints, the ones that are asked last included, in an order that never changes.
+    pub(crate) fn everyone(&self) -> Vec<Endpoint> {
+        let cluster = self.cluster();
+        let mut all = [cluster.endpoints(), cluster.seeds()].concat();
+        drop(cluster);
+        all.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        all.dedup();
+        all
+    }
+
     pub(crate) fn pinned(&self) -> Endpoint {
         self.cluster().pinned().clone()
     }

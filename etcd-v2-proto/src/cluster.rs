@@ -224,6 +224,18 @@ impl Route {
         &self.endpoints[index]
     }
 
+    /// The way to this endpoint alone, whichever cluster it may belong to.
+    pub(crate) fn only(&self, endpoint: Endpoint) -> Self {
+        let endpoints = Arc::new([endpoint]);
+        Self {
+            endpoints,
+            ring: 1,
+            first: 0,
+            credentials: self.credentials.clone(),
+            cluster_id: None,
+        }
+    }
+
     /// All endpoints, in no particular order.
     pub(crate) fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints

@@ -31,7 +31,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cluster::Detour;
-use crate::error::Error;
+use crate::error::{ConnectionError, Error};
 use crate::interrupt::Reason;
 
 /// Something that has to be talked through with a cluster, one action at a time.
@@ -229,6 +229,12 @@ impl Failure {
     pub const fn cause(&self) -> Cause {
         self.cause
     }
+
+    /// What is wrong with the connection, if the transport could tell.
+    #[must_use]
+    pub fn connection_error(&self) -> Option<&ConnectionError> {
+        self.source().and_then(ConnectionError::find)
+    }
 }
 
 impl fmt::Display for Failure {
@@ -238,10 +244,13 @@ impl fmt::Display for Failure {
                 f.write_str("could not connect")?;
             }
             (Cause::Broken, Stage::AfterSend) => f.write_str("connection broke")?,
-            (Cause::TimedOut, Stage::BeforeSend) => f.write_str("timed out while connecting")?,
-            (Cause::TimedOut, Stage::AfterSend) => {
-                f.write_str("timed out waiting for an answer")?
-            }
+            (Cause::TimedOut, Stage::BeforeSend) => f.write_str(
+                "timed out while connecting: the host is down or out of reach, or the limit too short",
+            )?,
+            (Cause::TimedOut, Stage::AfterSend) => f.write_str(
+                "timed out waiting for an answer: the server is hung or overloaded, or the limit too \
+                 short",
+            )?,
             (Cause::Stopped, _) => f.write_str("stopped by the caller")?,
             (Cause::Left, _) => f.write_str("left an endpoint that was found dead")?,
             (Cause::Abandoned, _) => f.write_str("abandoned before the answer came")?,

@@ -4,10 +4,17 @@
 //! the request ([`Error::outcome`]) and which attempts led there ([`Error::attempts`]).
 
 mod code;
+mod connection;
 mod kind;
+mod unexpected;
 
 pub use code::Code;
-pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError, Unexpected};
+pub use connection::ConnectionError;
+#[cfg(feature = "tls")]
+pub(crate) use connection::{chain, ending};
+pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError};
+pub use unexpected::Unexpected;
+pub(crate) use unexpected::{Likely, is_page};
 
 use std::error::Error as StdError;
 use std::fmt;

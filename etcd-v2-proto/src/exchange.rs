@@ -41,7 +41,7 @@ use http::{StatusCode, header};
 
 use crate::cluster::{Detour, Route};
 use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Error, ErrorKind, Outcome, is_page};
 use crate::framing::{Framer, Overflow};
 use crate::hop::{self, Hop};
 use crate::jitter::Jitter;
@@ -104,7 +104,7 @@ struct Head {
     /// Whether the request takes this status for an answer.
     accepted: bool,
     meta: Meta,
-    /// Only of refusals.
+    /// Only of refusals and of web pages.
     content_type: String,
 }
 
@@ -168,12 +168,10 @@ impl<R: Request> Exchange<R> {
         self.preferred = at;
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let accepted = self.request.accepts(status);
-        let (limit, content_type) = if accepted {
-            (self.policy.max_answer, String::new())
-        } else {
-            let content_type = text(header::CONTENT_TYPE).unwrap_or("no content type");
-            (self.policy.max_error_body, content_type.to_owned())
-        };
+        let content_type = text(header::CONTENT_TYPE).unwrap_or("no content type");
+        let wanted = !accepted || is_page(content_type);
+        let content_type = if wanted { content_type.to_owned() } else { String::new() };
+        let limit = if accepted { self.policy.max_answer } else { self.policy.max_error_body };
         let expected = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let meta = Meta::from_headers(&headers);
         let foreign = self.route.foreign(&meta).filter(|_| !self.policy.any_cluster);
@@ -191,7 +189,12 @@ impl<R: Request> Exchange<R> {
         if !accepted {
             return self.fail(now, at, judge::refusal(status, &content_type, &body));
         }
-        match self.request.decode(Document { status, meta, body }) {
+        let page = judge::page(status, &content_type, &body);
+        match self
+            .request
+            .decode(Document { status, meta, body })
+            .map_err(|own| page.unwrap_or(own))
+        {
             Ok(answer) => State::Answered(answer),
             Err(kind) => self.fail(now, at, judge::unreadable(self.encoded.purpose, kind)),
         }

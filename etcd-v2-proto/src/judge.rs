@@ -4,7 +4,9 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::conversation::{Cause, Failure};
-use crate::error::{ApiError, ErrorKind, EtcdError, Outcome, RedirectError, Unexpected};
+use crate::error::{
+    ApiError, ErrorKind, EtcdError, Likely, Outcome, RedirectError, Unexpected, is_page,
+};
 use crate::request::Purpose;
 
 /// What a refusal means for the call.
@@ -77,6 +79,10 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
     let ask_others = match status {
         // Not a member of this cluster, or not one by that name.
         StatusCode::NOT_FOUND => !from_the_api,
+        // No etcd has seen the request.
+        StatusCode::BAD_REQUEST => {
+            matches!(&kind, ErrorKind::Unexpected(answer) if answer.likely() == Likely::TlsPort)
+        }
         StatusCode::MISDIRECTED_REQUEST => true,
         _ => {
             status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
@@ -102,7 +108,12 @@ pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind) -> Verdict {
     Verdict { kind, outcome, ask_others }
 }
 
-fn read(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
+/// The web page that a success turns out to be, if its type says so.
+pub(crate) fn page(status: StatusCode, content_type: &str, body: &[u8]) -> Option<ErrorKind> {
+    is_page(content_type).then(|| unexpected(status, content_type, body))
+}
+
+pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
     #[derive(Deserialize)]
     struct Message {
         message: String,
@@ -119,6 +130,10 @@ fn read(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
     if status == StatusCode::NOT_FOUND && body.starts_with(b"404 page not found") {
         return ErrorKind::V2Disabled;
     }
+    unexpected(status, content_type, body)
+}
+
+fn unexpected(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
     Unexpected { status, content_type: content_type.to_owned(), excerpt: excerpt(body) }.into()
 }
 

@@ -51,6 +51,7 @@
 pub mod auth;
 pub mod auto_sync;
 pub mod conversation;
+pub mod diagnose;
 pub mod exchange;
 pub mod keys;
 pub mod members;
@@ -92,10 +93,11 @@ pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
 pub use curl::Curl;
+pub use diagnose::{Diagnose, Diagnosis, EndpointReport, Finding};
 pub use endpoint::Endpoint;
 pub use error::{
-    ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Invalid, Outcome, RedirectError,
-    Unexpected,
+    ApiError, Attempt, Code, ConnectionError, Detail, Error, ErrorKind, EtcdError, Invalid,
+    Outcome, RedirectError, Unexpected,
 };
 pub use exchange::Exchange;
 pub use interrupt::{Hook, Interrupt, Reason};

@@ -48,6 +48,9 @@ pub struct Policy {
     /// The longest to wait for the head of a wait, at each endpoint. 5 seconds: real servers send it at
     /// once. Behind etcd's own v2 proxy, which holds it back until the first change, use `None`.
     pub wait_head: Option<Duration>,
+    /// The longest that a [diagnosis](crate::Diagnose) takes at each endpoint, all of which are asked at
+    /// the same time. 3 seconds: a member without a leader needs one to find that it is unwell.
+    pub diagnosis_deadline: Option<Duration>,
     /// What the two limits for heads of local reads are raised by while credentials are in use,
     /// since the server hashes the password for every request. 300 milliseconds.
     pub auth_allowance: Duration,
@@ -98,6 +101,7 @@ impl Default for Policy {
             listing_head: Some(Duration::from_secs(1)),
             write_head: Some(Duration::from_secs(7)),
             wait_head: Some(Duration::from_secs(5)),
+            diagnosis_deadline: Some(Duration::from_secs(3)),
             auth_allowance: Duration::from_millis(300),
             silence: Some(Duration::from_secs(10)),
             max_answer: 64 << 20,

@@ -175,7 +175,7 @@ enum Answer {
 
 /// The end of an exchange, or else what its driver has to do.
 #[expect(clippy::result_large_err, reason = "it is only passed through")]
-fn step<T>(action: Action<T>) -> Result<Result<T, Error>, Action<Membership>> {
+pub(crate) fn step<T, U>(action: Action<T>) -> Result<Result<T, Error>, Action<U>> {
     match action {
         Action::Yield(item) => Ok(Ok(item)),
         Action::Finish(end) => Ok(Err(end.err().unwrap_or_else(Error::nobody))),
@@ -187,7 +187,7 @@ fn step<T>(action: Action<T>) -> Result<Result<T, Error>, Action<Membership>> {
 
 /// Whether a server does not know what it was asked for: the one that ended the call, or one of several
 /// of which none had an answer.
-fn is_missing(error: &Error) -> bool {
+pub(crate) fn is_missing(error: &Error) -> bool {
     let mut kinds = error.attempts().iter().map(|attempt| &attempt.kind);
     match error.kind() {
         ErrorKind::Unavailable => kinds.any(is_unknown),

@@ -84,7 +84,7 @@ where
                 patience.check(Stage::BeforeSend)?;
                 return serve(stream, origin, http, &runtime).await;
             }
-            serve(Plain::new(stream), origin, http, &runtime).await
+            serve(Plain::new(stream, origin.is_https()), origin, http, &runtime).await
         })
     }
 }

@@ -1,21 +1,24 @@
-//! A stream as the connector made it, which takes note of a server that expected TLS.
+//! A stream as the connector made it, which takes note of a server that expected something else than
+//! plain HTTP/1.1.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use etcd_v2_proto::ConnectionError;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
 /// A stream whose first bytes are looked at.
 pub(crate) struct Plain<S> {
     stream: S,
-    /// Whether the server has ever said anything.
+    /// Whether there is nothing more to be told from what the server says first.
     has_heard: bool,
 }
 
 impl<S> Plain<S> {
-    pub(crate) const fn new(stream: S) -> Self {
-        Self { stream, has_heard: false }
+    /// If the connector has secured the stream, the port is the right one.
+    pub(crate) const fn new(stream: S, is_secured: bool) -> Self {
+        Self { stream, has_heard: is_secured }
     }
 }
 
@@ -31,14 +34,19 @@ impl<S: Read + Unpin> Read for Plain<S> {
         let mut bytes = [0; FIRST_READ];
         let room = cursor.remaining().min(FIRST_READ);
         let mut buffer = ReadBuf::new(&mut bytes[..room]);
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer.unfilled()))?;
+        let mut read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer.unfilled()));
         let heard = buffer.filled();
-        if heard.starts_with(ALERT) {
-            return Poll::Ready(Err(io::Error::other(
-                "the server speaks TLS on this port: use https://",
-            )));
+        if read.is_ok() && heard.is_empty() && room > 0 {
+            read = Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.has_heard = !heard.is_empty();
+        if let Err(error) = read {
+            let explained = ConnectionError::of_silence(&error);
+            return Poll::Ready(Err(explained.map_or(error, io::Error::other)));
+        }
+        if let Some(explained) = ConnectionError::of_greeting(heard) {
+            return Poll::Ready(Err(io::Error::other(explained)));
+        }
+        self.has_heard = true;
         cursor.put_slice(heard);
         Poll::Ready(Ok(()))
     }
@@ -73,9 +81,6 @@ impl<S: Write + Unpin> Write for Plain<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
-
-/// How an alert of TLS begins, of whichever version. One that speaks TLS answers everything else so.
-const ALERT: &[u8] = &[0x15, 0x03];
 
 /// How many bytes the first read takes at most.
 const FIRST_READ: usize = 1024;

@@ -32,8 +32,8 @@ pub(crate) struct Call {
     pub(crate) sent: bool,
     /// Whether the server was listened to before.
     pub(crate) listened: bool,
-    /// What it says that the server closed its side, if it did.
-    pub(crate) closed: Option<Closed>,
+    /// Whether the server closed its side of a connection on which it had said something before.
+    pub(crate) closed: bool,
     /// Why this side gave up, if it did.
     pub(crate) verdict: Option<Verdict>,
 }
@@ -43,14 +43,6 @@ pub(crate) struct Call {
 pub(crate) enum Verdict {
     TimedOut,
     Interrupted(Reason),
-}
-
-/// What a connection was like that the server closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Closed {
-    /// It was not secured, and the server had never said anything on it.
-    Mute,
-    Other,
 }
 
 impl Call {
@@ -87,7 +79,7 @@ impl Call {
             room: 0,
             sent: false,
             listened: false,
-            closed: None,
+            closed: false,
             verdict: None,
         }
     }

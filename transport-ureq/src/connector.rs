@@ -5,6 +5,7 @@
 
 use std::io;
 
+use etcd_v2_proto::ConnectionError;
 use http::Uri;
 use ureq::Error;
 use ureq::config::Config;
@@ -13,7 +14,7 @@ use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::buffers::{Input, Output};
-use crate::call::{Call, Closed};
+use crate::call::Call;
 use crate::reach::Reach;
 use crate::wire::Wire;
 
@@ -112,14 +113,13 @@ impl Connection {
     }
 
     /// Takes note of the first bytes that a server ever sent.
-    ///
-    /// One that speaks TLS answers everything else with an alert of TLS.
     fn greet(&mut self) -> Result<(), Error> {
         self.answered = true;
-        if !self.wire.is_secured() && self.buffers.input.filled().starts_with(ALERT) {
-            return Err(Error::Other("the server speaks TLS on this port: use https://".into()));
+        let explained = ConnectionError::of_greeting(self.buffers.input.filled());
+        match explained.filter(|_| !self.wire.is_secured()) {
+            Some(explained) => Err(Error::Other(explained.into())),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -141,13 +141,19 @@ impl Transport for Connection {
         let free = self.buffers.input.free();
         let mute = !self.answered && !self.wire.is_secured();
         let amount = within(limit.for_read(), |call| {
-            let amount = self.wire.read(free, call);
-            let has_ended = match &amount {
-                Ok(amount) => *amount == 0,
-                Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+            let amount = match self.wire.read(free, call) {
+                Ok(0) if mute => Err(io::ErrorKind::UnexpectedEof.into()),
+                amount => amount,
             };
-            if has_ended {
-                call.closed = Some(if mute { Closed::Mute } else { Closed::Other });
+            match &amount {
+                Err(error) if mute && call.verdict.is_none() => {
+                    if let Some(explained) = ConnectionError::of_silence(error) {
+                        return Err(io::Error::other(explained));
+                    }
+                }
+                Ok(0) => call.closed = true,
+                Err(error) => call.closed = error.kind() == io::ErrorKind::UnexpectedEof,
+                Ok(_) => {}
             }
             amount
         });
@@ -236,6 +242,3 @@ impl Buffers for ConnectionBuffers {
         self.input.is_worth_a_look()
     }
 }
-
-/// How an alert of TLS begins, of whichever version.
-const ALERT: &[u8] = &[0x15, 0x03];

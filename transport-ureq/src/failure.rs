@@ -6,18 +6,12 @@ use std::io;
 use etcd_v2_proto::{Failure, Stage};
 use ureq::Error;
 
-use crate::call::{Call, Closed, Verdict};
+use crate::call::{Call, Verdict};
 
 /// Why no head of an answer came.
 pub(crate) fn of_sending(error: Error, call: &Call) -> Failure {
     let stage = if call.sent { Stage::AfterSend } else { Stage::BeforeSend };
-    let closed = match call.closed {
-        Some(Closed::Mute) => {
-            "the server closed the connection without an answer; if it speaks TLS on this port, use \
-             https://"
-        }
-        _ => "the server closed the connection without an answer",
-    };
+    let closed = "the server closed the connection without an answer";
     failure(error, call, stage, closed)
 }
 
@@ -36,7 +30,7 @@ fn failure(error: Error, call: &Call, stage: Stage, closed: &'static str) -> Fai
     }
     let unsupported =
         matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::Unsupported);
-    let source = if call.closed.is_some() { closed.into() } else { innermost(error) };
+    let source = if call.closed { closed.into() } else { innermost(error) };
     match stage {
         Stage::BeforeSend if unsupported => Failure::unsupported(source),
         Stage::BeforeSend => Failure::before_send(source),

@@ -39,6 +39,21 @@ impl Server {
         Ok(Self { member: cluster.members.remove(0), _scratch: cluster.scratch })
     }
 
+    /// Starts the program at `etcd` with further flags, which override those that it has anyway. They are
+    /// made from the URL for clients and the temporary directory. Nobody waits until it is ready, as it
+    /// may never speak v2.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the program cannot be started.
+    pub fn start_with(etcd: &Path, flags: impl FnOnce(&str, &Path) -> Vec<String>) -> Result<Self> {
+        let version = Version::require_v2(etcd)?;
+        let (scratch, addresses) = (Scratch::new()?, Addresses::choose(1)?);
+        let further = flags(addresses.client(0), scratch.path());
+        let member = Member::start(etcd, version, scratch.path(), &addresses, 0, further)?;
+        Ok(Self { member, _scratch: scratch })
+    }
+
     /// The URL for clients: `http://127.0.0.1:…`, without a slash at the end.
     #[must_use]
     pub fn endpoint(&self) -> &str {
@@ -122,7 +137,7 @@ fn start_once(etcd: &Path, version: Version, count: usize) -> Result<Cluster> {
     let scratch = Scratch::new()?;
     let addresses = Addresses::choose(count)?;
     let mut members = (0..count)
-        .map(|index| Member::start(etcd, version, scratch.path(), &addresses, index))
+        .map(|index| Member::start(etcd, version, scratch.path(), &addresses, index, Vec::new()))
         .collect::<Result<Vec<_>>>()?;
     for member in &mut members {
         member.wait_until_ready()?;

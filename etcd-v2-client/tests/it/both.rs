@@ -15,7 +15,9 @@ use etcd_v2_client::Client;
 use etcd_v2_client::blocking;
 use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
 use etcd_v2_client::observe::Observer;
-use etcd_v2_client::{CredentialsProvider, Endpoint, Error, Interrupt, Order, Policy, Request};
+use etcd_v2_client::{
+    CredentialsProvider, Diagnosis, Endpoint, Error, Interrupt, Order, Policy, Request,
+};
 #[cfg(feature = "hyper")]
 use tokio::runtime::{self, Runtime};
 
@@ -248,6 +250,18 @@ impl Subject {
         until();
         interrupt.stop();
         call.give_up();
+    }
+
+    /// Begins to look into what is wrong.
+    pub(crate) fn diagnose(&self) -> Pending<Result<Diagnosis, Error>> {
+        match self.clone() {
+            #[cfg(feature = "hyper")]
+            Self::Async(client, runtime) => {
+                Pending::of_task(&runtime, async move { client.diagnose().await })
+            }
+            #[cfg(feature = "ureq")]
+            Self::Blocking(client) => Pending::of_thread(move || client.diagnose()),
+        }
     }
 
     pub(crate) fn watch(&self, wait: impl Into<Wait>) -> Watching {

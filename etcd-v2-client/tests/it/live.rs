@@ -36,6 +36,7 @@ mod chroots;
 mod commands;
 mod compares;
 mod deletes;
+mod diagnoses;
 #[cfg(feature = "dns")]
 mod discovering;
 mod histories;

@@ -20,6 +20,7 @@
 //! | [`auto_sync`] | members come, go and fail | the endpoints follow; only a drop or a stop is an end |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
 //! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
+//! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
@@ -37,6 +38,8 @@ mod basics;
 mod commands;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod credentials;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod diagnoses;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod endpoints;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::conversation::Failure;
-use crate::error::Code;
+use crate::error::{Code, Unexpected};
 use crate::json::Malformed;
 use crate::request::ClusterId;
 
@@ -193,19 +193,6 @@ pub struct ApiError {
     pub status: StatusCode,
     /// The server's words.
     pub message: String,
-}
-
-/// An answer that no etcd gives to such a request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unexpected answer with status {status} ({content_type}), is that an etcd?: {excerpt:?}")]
-#[non_exhaustive]
-pub struct Unexpected {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The `Content-Type`, or `no content type`.
-    pub content_type: String,
-    /// The beginning of the body.
-    pub excerpt: String,
 }
 
 /// A redirect that is not followed. Targets are shown without user information.

@@ -1,67 +1,44 @@
 //! What an error of TLS means, and what to do about it.
 
 use std::error::Error as StdError;
-use std::io;
-use std::iter;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+
+use crate::error::{ConnectionError, chain, ending};
 
 /// Says what an error means that has an error of rustls among its sources, or is one.
 ///
 /// In TLS 1.3 the server judges the certificate of the client when the handshake is over for the
 /// client, so this is for the errors of the first read, too. `None` for all other errors.
 #[must_use]
-pub fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
+pub fn explain(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
     chain(error).find_map(|error| error.downcast_ref::<Error>()).map(in_words)
 }
 
 /// Says what an error of the handshake means; this takes account of connections that just end.
 #[must_use]
-pub fn explain_handshake(error: &(dyn StdError + 'static)) -> Option<String> {
-    let ends = |error: &io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Some("closed"),
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Some("reset"),
-        _ => None,
-    };
+pub fn explain_handshake(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
     explain(error).or_else(|| {
-        let how = chain(error).find_map(|error| error.downcast_ref().and_then(ends))?;
-        Some(format!(
-            "the server {how} the connection during the TLS handshake: it may not speak TLS on this \
-             port (then use http://), or it refuses the client without saying why",
-        ))
+        let how = chain(error).find_map(|error| error.downcast_ref().and_then(ending))?;
+        Some(ConnectionError::MuteInHandshake { how })
     })
 }
 
-/// The error and its sources. An I/O error does not name the error that it wraps as its source.
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(Some(error), |&error: &&'a (dyn StdError + 'static)| {
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match wrapped {
-            Some(inner) => Some(inner as &(dyn StdError + 'static)),
-            None => error.source(),
-        }
-    })
-}
-
-fn in_words(error: &Error) -> String {
-    match error {
+fn in_words(error: &Error) -> ConnectionError {
+    ConnectionError::Tls(match error {
         Error::InvalidCertificate(error) => of_certificate(error),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the server does not speak TLS on this port: use http://".to_owned()
+            return ConnectionError::SpeaksNoTls;
         }
         Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => NO_VERSION.to_owned(),
         error => format!("the TLS connection failed: {error}"),
-    }
+    })
 }
 
 fn of_certificate(error: &CertificateError) -> String {
@@ -156,7 +133,8 @@ fn of_alert(alert: AlertDescription) -> String {
              the server name to check"
         }
         AlertDescription::NoApplicationProtocol => {
-            "the server does not speak HTTP/1.1 on this port"
+            "the server does not speak HTTP/1.1 on this port: where gRPC has a port of its own, use a \
+             URL of --listen-client-http-urls"
         }
         _ => "the server ended the TLS connection",
     };

@@ -76,7 +76,7 @@ fn pass(from: &mut Connection, to: &mut Connection) -> Result<(), Error> {
 fn complaint(tls: &Tls, host: &str, server: &Arc<ServerConfig>) -> String {
     match shake(tls, host, server) {
         Ok(_) => panic!("the handshake succeeded"),
-        Err(error) => explain(&error).unwrap(),
+        Err(error) => explain(&error).unwrap().to_string(),
     }
 }
 

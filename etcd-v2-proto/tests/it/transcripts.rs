@@ -145,6 +145,17 @@ transcripts! {
     statistics_of_the_leader_are_asked_of_the_next
     an_unwell_member_is_an_answer
     changes_of_members_are_not_repeated
+
+    // Diagnoses.
+    diagnose_asks_one_endpoint_for_everything
+    diagnose_does_not_ask_on_where_nobody_answers
+    diagnose_tells_v2_that_is_off_from_v2_that_is_gone
+    diagnose_tells_the_ports_of_etcd_apart
+    diagnose_tells_who_answers_instead
+    diagnose_tells_members_that_are_not_well
+    diagnose_has_one_deadline_for_all_questions
+    diagnose_takes_answers_of_other_clusters_and_moves_no_pin
+    diagnose_can_be_stopped
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is written, and which heads of answers are understood.
 
-use etcd_v2_proto::{AsyncTransport, Cause, Interrupt, Stage, Timing};
+use etcd_v2_proto::{AsyncTransport, Cause, ConnectionError, Interrupt, Stage, Timing};
 use http::{Method, Request, Version};
 use transport_hyper::HyperTransport;
 
@@ -137,4 +137,18 @@ async fn what_is_not_http_is_a_failure_after_sending() {
         let failure = ask(&HyperTransport::new(), get(&server, "/a")).await.unwrap_err();
         assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken));
     }
+}
+
+#[tokio::test]
+async fn a_port_for_grpc_alone_is_told_as_one() {
+    // What grpc-go sends before it reads: its settings, and a larger window.
+    let greeting = b"\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\x40\0\0\0\x04\x08\0\0\0\0\0\0\x0e\xff\x01";
+    let server = Server::start(move |peer| {
+        peer.write(greeting);
+        peer.request();
+    });
+    let failure = ask(&HyperTransport::new(), get(&server, "/version")).await.unwrap_err();
+    assert_eq!(failure.connection_error(), Some(&ConnectionError::SpeaksHttp2));
+    let text = failure.to_string();
+    assert!(text.contains("only HTTP/2") && text.contains("--listen-client-http-urls"), "{text}");
 }

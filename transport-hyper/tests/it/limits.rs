@@ -119,7 +119,7 @@ async fn connecting_over_tcp_has_its_limit() {
         .map(|(head, _)| head)
         .unwrap_err();
     assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::TimedOut));
-    assert_eq!(failure.to_string(), "timed out while connecting");
+    assert!(failure.to_string().starts_with("timed out while connecting"), "{failure}");
     assert!(started.elapsed() < 4 * SECOND);
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use etcd_v2_proto::{AsyncTransport, Cause, Interrupt, Stage, Timing};
+use etcd_v2_proto::{AsyncTransport, Cause, ConnectionError, Interrupt, Stage, Timing};
 use transport_hyper::HyperTransport;
 
 use crate::clock::Clock;
@@ -112,10 +112,8 @@ async fn what_is_never_written_on_a_new_connection_either_is_a_failure_before_se
     for _ in 0..2 {
         let failure = ask(&transport, put(&server, "/1")).await.unwrap_err();
         assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
-        assert_eq!(
-            failure.to_string(),
-            "could not connect: connection closed before message completed"
-        );
+        let text = "could not connect: the server closed the connection without an answer";
+        assert!(failure.to_string().starts_with(text), "{failure}");
     }
     assert_eq!(server.requests().len(), 0);
 }
@@ -143,6 +141,24 @@ async fn a_connection_that_ends_as_we_send_is_a_failure_after_sending() {
             assert_eq!(failure.to_string(), told);
         }
         assert_eq!((server.accepted(), server.saw("/1")), (1, 1), "it is not repeated");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_says_a_word_may_expect_tls() {
+    for (end, how) in [(Peer::close as fn(&mut Peer), "closed"), (Peer::reset, "reset")] {
+        let server = Server::start(move |peer| {
+            peer.request();
+            end(peer);
+        });
+        let failure = ask(&HyperTransport::new(), get(&server, "/1")).await.unwrap_err();
+        assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken));
+        assert_eq!(failure.connection_error(), Some(&ConnectionError::Mute { how }));
+        let text = format!(
+            "connection broke: the server {how} the connection without an answer; if it speaks TLS \
+             on this port, use https://"
+        );
+        assert_eq!(failure.to_string(), text);
     }
 }
 

@@ -56,7 +56,7 @@ fn connect_limit_is_before_sending_and_within_the_head_limit() {
         let failure = result.err().unwrap();
         let took = began.elapsed();
         assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::TimedOut));
-        assert_eq!(failure.to_string(), "timed out while connecting");
+        assert!(failure.to_string().starts_with("timed out while connecting"), "{failure}");
         assert!((SHORT..PATIENCE / 2).contains(&took), "{took:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use etcd_v2_proto::{Cause, Interrupt, Stage};
+use etcd_v2_proto::{Cause, ConnectionError, Interrupt, Stage};
 use transport_ureq::UreqTransport;
 
 use crate::server::Server;
@@ -136,9 +136,10 @@ fn reset_after_the_request_is_after_sending_and_not_repeated() {
     });
     let failure = failure(&UreqTransport::new(), put(&server.url("/k"), "v"));
     assert_eq!(failure.stage(), Stage::AfterSend);
-    assert!(
-        failure.to_string().starts_with("connection broke: Connection reset by peer (os error")
-    );
+    assert_eq!(failure.connection_error(), Some(&ConnectionError::Mute { how: "reset" }));
+    let text = "connection broke: the server reset the connection without an answer; if it speaks \
+                TLS on this port, use https://";
+    assert_eq!(failure.to_string(), text);
     assert_eq!(server.requests(), ["PUT /k"]);
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcd_v2_proto::{BlockingTransport, Stage};
+use etcd_v2_proto::{BlockingTransport, ConnectionError, Stage};
 use http::Request;
 use transport_ureq::UreqTransport;
 
@@ -194,6 +194,20 @@ fn requests_that_make_no_sense_are_not_sent() {
         assert_eq!(crate::failure(&transport, request).stage(), Stage::BeforeSend);
     }
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn port_for_grpc_alone_is_told_as_one() {
+    // What grpc-go sends before it reads: its settings, and a larger window.
+    let greeting = "\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\x40\0\0\0\x04\x08\0\0\0\0\0\0\x0e\x7f\x01";
+    let server = Server::start(move |mut peer| {
+        peer.say(greeting);
+        peer.request();
+    });
+    let failure = crate::failure(&UreqTransport::new(), get(&server.url("/version")));
+    assert_eq!(failure.connection_error(), Some(&ConnectionError::SpeaksHttp2));
+    let text = failure.to_string();
+    assert!(text.contains("only HTTP/2") && text.contains("--listen-client-http-urls"), "{text}");
 }
 
 #[test]

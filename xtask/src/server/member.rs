@@ -157,6 +157,7 @@ impl Member {
         folder: &Path,
         addresses: &Addresses,
         index: usize,
+        further: Vec<String>,
     ) -> Result<Self> {
         let name = name(index);
         let endpoint = addresses.clients[index].clone();
@@ -165,6 +166,8 @@ impl Member {
         if version.needs_enabling() {
             flags.push("--enable-v2=true".to_owned());
         }
+        // Of a flag that comes twice the server takes the second.
+        flags.extend(further);
         let log = folder.join(format!("{name}.log"));
         let mut member = Self { name, endpoint, log, etcd: etcd.to_owned(), flags, process: None };
         member.launch()?;
@@ -238,6 +241,10 @@ impl Addresses {
         self.clients.push(url(ports[0]));
         self.peers.push(url(ports[1]));
         Ok(&self.peers[self.peers.len() - 1])
+    }
+
+    pub(super) fn client(&self, index: usize) -> &str {
+        &self.clients[index]
     }
 
     fn flags(&self, index: usize) -> Vec<String> {

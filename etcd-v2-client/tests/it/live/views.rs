@@ -5,7 +5,7 @@ use etcd_v2_client::auth::users::{User, Written};
 use etcd_v2_client::members::Member;
 use etcd_v2_client::server::{Health, Version};
 use etcd_v2_client::stats::{LeaderStats, MemberStats, StoreStats};
-use etcd_v2_client::{Error, Membership};
+use etcd_v2_client::{Diagnosis, Error, Membership};
 
 #[cfg(feature = "hyper")]
 use super::patience::block_on;
@@ -44,6 +44,7 @@ view! {
     fn version() -> Version;
     fn health() -> Health;
     fn sync() -> Membership;
+    fn diagnose() -> Diagnosis;
 }
 
 impl Server<'_> {

@@ -103,7 +103,11 @@ fn is_no_answer(colour: Colour, answer: &[u8], is_kind: fn(&ErrorKind) -> bool) 
 }
 
 fn success_in_html_is_no_answer(colour: Colour) {
-    is_no_answer(colour, html(200).as_bytes(), |kind| matches!(kind, ErrorKind::Malformed(_)));
+    is_no_answer(
+        colour,
+        html(200).as_bytes(),
+        |kind| matches!(kind, ErrorKind::Unexpected(answer) if answer.to_string().contains("a web page")),
+    );
 }
 
 fn refusal_in_html_is_told_as_it_is(colour: Colour) {

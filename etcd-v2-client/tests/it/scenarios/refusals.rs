@@ -19,6 +19,9 @@ both!(
     request_line_that_is_too_long_for_a_server_is_explained,
     short_request_line_is_not_blamed,
     status_and_cause_of_each_endpoint_are_told,
+    refusals_of_others_name_the_cause_and_the_remedy,
+    tls_port_is_told_by_its_answer_and_others_are_asked,
+    server_that_takes_a_request_and_never_answers_is_told_as_such,
 );
 
 const NO_V2: &str = "404 page not found\n";
@@ -226,4 +229,47 @@ fn status_and_cause_of_each_endpoint_are_told(colour: Colour) {
     assert_eq!(detail.lines().count(), 1 + urls.len(), "{detail}");
     assert!(line.contains("502") && line.contains("refused"), "{line}");
     assert_eq!(error.outcome(), Outcome::Unknown);
+}
+
+fn refusals_of_others_name_the_cause_and_the_remedy(colour: Colour) {
+    let page = "<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head></html>";
+    for (status, content_type, body, says) in [
+        (407, "text/html", page, "a proxy on the way wants a user name and a password"),
+        (503, "text/html", page, "a proxy, a load balancer or another server"),
+        (503, "text/html", page, "\"503 Service Temporarily Unavailable\""),
+        (200, "text/html; charset=utf-8", page, "a web page came instead of an answer of etcd's"),
+        (404, "text/plain; charset=utf-8", NO_V2, "3.6 and later have it no more"),
+    ] {
+        let header = format!("Content-Type: {content_type}");
+        let server = Server::always(response(status, &[&header], body));
+        let client = colour.client([server.url()]).with(|policy| policy.passes = Some(1));
+        let error = client.send(Get::new("/a")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(says) && error.detail().to_string().contains(says), "{text}");
+    }
+}
+
+/// What servers in Go and nginx answer to plain HTTP on a port for TLS.
+fn tls_port_is_told_by_its_answer_and_others_are_asked(colour: Colour) {
+    for body in [
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
+    ] {
+        let (wrong, right) = (Server::always(response(400, &[], body)), Server::healthy());
+        let error = colour.client([wrong.url()]).send(Set::new("/a", "1")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("the server speaks TLS") && text.contains("use https://"), "{text}");
+        assert_eq!(error.outcome(), Outcome::Rejected);
+        let client = colour.client([wrong.url(), right.url()]);
+        client.send(Set::new("/a", "1")).unwrap();
+        assert_eq!((client.pinned(), right.count()), (right.url(), 1));
+    }
+}
+
+fn server_that_takes_a_request_and_never_answers_is_told_as_such(colour: Colour) {
+    let server = Server::hung();
+    let client = colour.setup([server.url()]).build().with(|policy| policy.passes = Some(1));
+    let error = client.send(Get::new("/a")).unwrap_err();
+    let text = error.detail().to_string();
+    assert!(text.contains("the server is hung or overloaded, or the limit too short"), "{text}");
 }

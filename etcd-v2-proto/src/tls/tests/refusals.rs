@@ -7,6 +7,7 @@ use rustls::{AlertDescription, InvalidMessage};
 
 use super::*;
 use crate::conversation::Failure;
+use crate::error::ConnectionError;
 use crate::tls::tests::certificates::between;
 
 /// What becomes of a certificate that was changed before it was signed.
@@ -121,7 +122,7 @@ fn servers_that_want_a_client_certificate_say_so() {
 fn every_alert_is_named() {
     for code in 0..=255_u8 {
         let alert = AlertDescription::from(code);
-        let text = explain(&Error::AlertReceived(alert)).unwrap();
+        let text = explain(&Error::AlertReceived(alert)).unwrap().to_string();
         assert!(text.ends_with(&format!("(TLS alert {alert:?})")), "{text}");
     }
 }
@@ -132,10 +133,10 @@ fn errors_are_found_behind_others() {
     let wrapped = io::Error::new(io::ErrorKind::InvalidData, plain());
     let twice = io::Error::other(Failure::before_send(io::Error::other(plain())));
     for error in [wrapped, twice] {
-        assert_eq!(
-            explain(&error).as_deref(),
-            Some("the server does not speak TLS on this port: use http://")
-        );
+        let explained = explain(&error).unwrap();
+        assert_eq!(explained, ConnectionError::SpeaksNoTls);
+        let text = "the server does not speak TLS on this port: use http://";
+        assert_eq!(explained.to_string(), text);
     }
     assert_eq!(explain(&io::Error::other("something else")), None);
 }
@@ -149,7 +150,8 @@ fn ends_of_connections_mean_something_in_the_handshake_only() {
     ] {
         let error = io::Error::from(kind);
         assert_eq!(explain(&error), None);
-        let text = explain_handshake(&io::Error::other(Failure::before_send(error))).unwrap();
+        let explained = explain_handshake(&io::Error::other(Failure::before_send(error)));
+        let text = explained.unwrap().to_string();
         assert!(text.starts_with(&format!("the server {how} the connection during")), "{text}");
     }
     assert_eq!(explain_handshake(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);

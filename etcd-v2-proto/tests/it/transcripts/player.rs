@@ -18,7 +18,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use etcd_v2_proto::auth::{AddUser, ChangePassword};
-use etcd_v2_proto::{Action, AutoSync, Conversation, Detour, Event, Exchange, Start, Sync, Watch};
+use etcd_v2_proto::{
+    Action, AutoSync, Conversation, Detour, Diagnose, Event, Exchange, Start, Sync, Watch,
+};
 
 use super::script::{self, Asked, Call, Settings};
 use super::shown::{self, Shown};
@@ -50,6 +52,7 @@ enum Talk {
     Watch(Box<Watch>),
     Sync(Box<Sync>),
     AutoSync(Box<AutoSync>),
+    Diagnose(Box<Diagnose>),
     AddUser(Box<AddUser>),
     ChangePassword(Box<ChangePassword>),
 }
@@ -62,6 +65,7 @@ macro_rules! whichever {
             Talk::Watch($it) => $what,
             Talk::Sync($it) => $what,
             Talk::AutoSync($it) => $what,
+            Talk::Diagnose($it) => $what,
             Talk::AddUser($it) => $what,
             Talk::ChangePassword($it) => $what,
         }
@@ -125,6 +129,7 @@ impl Player {
                 let talk = AutoSync::new(start, interval, leader).map_err(|e| e.to_string())?;
                 Talk::AutoSync(Box::new(talk))
             }
+            Asked::Diagnose(endpoint) => Talk::Diagnose(Box::new(Diagnose::new(start, endpoint))),
             Asked::AddUser(put) => Talk::AddUser(Box::new(AddUser::new(put, start))),
             Asked::ChangePassword(user, password) => {
                 Talk::ChangePassword(Box::new(ChangePassword::new(user, password, start)))

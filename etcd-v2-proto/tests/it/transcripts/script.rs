@@ -7,8 +7,8 @@ use etcd_v2_proto::auth::users;
 use etcd_v2_proto::http::{HeaderName, HeaderValue, Response, StatusCode};
 use etcd_v2_proto::keys::{Delete, Get, Push, Set, Wait};
 use etcd_v2_proto::{
-    CheckRedirect, Cluster, Credentials, Detour, Document, Encoded, ErrorKind, Event, Failure,
-    Invalid, MapUrl, Policy, Reason, Request, Stage, members, server, stats,
+    CheckRedirect, Cluster, Credentials, Detour, Document, Encoded, Endpoint, ErrorKind, Event,
+    Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members, server, stats,
 };
 
 use super::shown::Shown;
@@ -60,6 +60,7 @@ fn policy(text: &str) -> Result<Policy, String> {
             "go_limits" => policy = Policy::go_limits(),
             "read_deadline" => policy.read_deadline = limit()?,
             "write_deadline" => policy.write_deadline = limit()?,
+            "diagnosis_deadline" => policy.diagnosis_deadline = limit()?,
             "connect" => policy.connect = limit()?,
             "handshake" => policy.handshake = limit()?,
             "read_head" => policy.read_head = limit()?,
@@ -106,6 +107,7 @@ pub(super) enum Asked {
     Watch(Wait),
     Sync { leader: bool },
     AutoSync { interval: Duration, leader: bool },
+    Diagnose(Endpoint),
     AddUser(users::Put),
     ChangePassword(String, String),
 }
@@ -137,6 +139,10 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         ["watch", key] => return Ok(Asked::Watch(Wait::new(key))),
         ["watch", key, "after", after] => {
             return Ok(Asked::Watch(Wait::new(key).after(index(after)?)));
+        }
+        ["diagnose", endpoint] => {
+            let endpoint = endpoint.parse().map_err(|error| format!("{error}"))?;
+            return Ok(Asked::Diagnose(endpoint));
         }
         ["sync"] => return Ok(Asked::Sync { leader: false }),
         ["sync", "with", "leader"] => return Ok(Asked::Sync { leader: true }),

@@ -11,7 +11,7 @@ use etcd_v2_proto::keys::Change;
 use etcd_v2_proto::members::Member;
 use etcd_v2_proto::server::Health;
 use etcd_v2_proto::stats::LeaderStats;
-use etcd_v2_proto::{Action, Endpoint, Error, ErrorKind, Membership, Timing};
+use etcd_v2_proto::{Action, Endpoint, EndpointReport, Error, ErrorKind, Membership, Timing};
 
 use super::script;
 
@@ -172,6 +172,35 @@ impl Shown for Membership {
         }
         let refused = self.refused.iter().map(|reason| format!("=   refused: {reason}"));
         std::iter::once(first).chain(refused).collect()
+    }
+}
+
+/// The finding, too, since the report is what it is drawn from.
+impl Shown for EndpointReport {
+    fn lines(&self) -> Vec<String> {
+        let version = match &self.version {
+            Ok(version) => format!("version {}", version.server),
+            Err(_) => "no version".to_owned(),
+        };
+        let mut first = format!("= {}: {version}", self.endpoint);
+        if self.speaks_v2() {
+            first.push_str(", v2");
+        }
+        if let Some(id) = self.cluster_id() {
+            let _ = write!(first, ", cluster {id}");
+        }
+        if let Some(leader) = self.leader() {
+            let _ = write!(first, ", leader {}", leader.name);
+        }
+        if let Some(healthy) = self.is_healthy() {
+            first.push_str(if healthy { ", healthy" } else { ", unhealthy" });
+        }
+        if let Some(time) = self.first_answer {
+            let _ = write!(first, ", first answer after {time:?}");
+        }
+        let _ = write!(first, ", took {:?}", self.took);
+        let finding = self.finding().map(|finding| format!("=   {finding}"));
+        std::iter::once(first).chain(finding).collect()
     }
 }
 

@@ -1,0 +1,139 @@
+//! Answers that no etcd gives, and who is likely to have given them.
+
+use std::fmt;
+
+use http::StatusCode;
+
+/// An answer that no etcd gives to such a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unexpected {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The `Content-Type`, or `no content type`.
+    pub content_type: String,
+    /// The beginning of the body.
+    pub excerpt: String,
+}
+
+/// Who is likely to have given an answer that is not etcd's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likely {
+    /// A server that expected TLS.
+    TlsPort,
+    /// A proxy on the way that wants to know who asks.
+    Login,
+    /// A server of web pages.
+    Pages,
+    Somebody,
+}
+
+impl Unexpected {
+    pub(crate) fn likely(&self) -> Likely {
+        /// What servers write in Go, nginx and Apache.
+        const TLS_PORTS: [&str; 3] = [
+            "Client sent an HTTP request to an HTTPS server",
+            "The plain HTTP request was sent to HTTPS port",
+            "speaking plain HTTP to an SSL-enabled server port",
+        ];
+        let says = |text: &&str| self.excerpt.contains(*text);
+        let begins = self.excerpt.trim_start().get(..5).unwrap_or_default().to_ascii_lowercase();
+        if self.status == StatusCode::BAD_REQUEST && TLS_PORTS.iter().any(says) {
+            Likely::TlsPort
+        } else if self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            Likely::Login
+        } else if is_page(&self.content_type) || matches!(begins.as_str(), "<html" | "<!doc") {
+            Likely::Pages
+        } else {
+            Likely::Somebody
+        }
+    }
+}
+
+/// Whether this type of content is that of web pages.
+pub(crate) fn is_page(content_type: &str) -> bool {
+    let name = content_type.split(';').next().unwrap_or_default().trim();
+    name.eq_ignore_ascii_case("text/html")
+}
+
+impl fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, content_type, excerpt } = self;
+        match self.likely() {
+            Likely::TlsPort => write!(
+                f,
+                "the server speaks TLS on this port, says its answer ({status}): use https://"
+            ),
+            Likely::Login => write!(
+                f,
+                "a proxy on the way wants a user name and a password, or others ({status}): put them \
+                 into its URL"
+            ),
+            Likely::Pages => {
+                write!(f, "a web page came instead of an answer of etcd's ({status}")?;
+                match title(excerpt) {
+                    Some(title) => write!(f, ", {content_type}, {title:?})")?,
+                    None => write!(f, ", {content_type})")?,
+                }
+                f.write_str(
+                    ": it comes from a proxy, a load balancer or another server; ask etcd's own port",
+                )
+            }
+            Likely::Somebody => write!(
+                f,
+                "unexpected answer with status {status} ({content_type}), is that an etcd?: \
+                 {excerpt:?}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unexpected {}
+
+/// The title of a page, if it is within the beginning that is known.
+fn title(excerpt: &str) -> Option<&str> {
+    let (_, rest) = excerpt.split_once("<title>").or_else(|| excerpt.split_once("<TITLE>"))?;
+    let (title, _) = rest.split_once("</")?;
+    Some(title.trim()).filter(|title| !title.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(status: u16, content_type: &str, excerpt: &str) -> String {
+        let status = StatusCode::from_u16(status).unwrap();
+        let (content_type, excerpt) = (content_type.to_owned(), excerpt.to_owned());
+        Unexpected { status, content_type, excerpt }.to_string()
+    }
+
+    #[test]
+    fn answers_of_others_are_told_by_status_type_and_body() {
+        let nginx = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>";
+        let tls =
+            "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title>";
+        for (status, content_type, body, says) in [
+            (
+                400,
+                "no content type",
+                "Client sent an HTTP request to an HTTPS server.\n",
+                "https://",
+            ),
+            (400, "text/html", tls, "https://"),
+            (407, "text/html", "<html>", "a proxy on the way wants a user name"),
+            (
+                502,
+                "text/html; charset=utf-8",
+                nginx,
+                "text/html; charset=utf-8, \"502 Bad Gateway\")",
+            ),
+            (200, "Text/HTML", "", "(200 OK, Text/HTML): it comes from a proxy"),
+            (403, "no content type", " <!DOCTYPE html><p>", "a web page came"),
+            (400, "text/plain", "bad", "400 Bad Request (text/plain), is that an etcd?: \"bad\""),
+            (400, "text/htmlx", "é", "is that an etcd?"),
+        ] {
+            let told = told(status, content_type, body);
+            assert!(told.contains(says), "{told}");
+        }
+    }
+}
