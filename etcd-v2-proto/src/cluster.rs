@@ -231,7 +231,8 @@ impl Route {
             endpoints,
             ring: 1,
             first: 0,
-            credentials: self.credentials.clone(),
+            login: self.login.clone(),
+            credentials: None,
             cluster_id: None,
         }
     }

@@ -100,7 +100,8 @@ impl Cluster {
         let mut addresses = self.addresses.clone();
         announce(addresses.add()?)?;
         let (folder, index) = (self.scratch.path(), self.members.len());
-        let mut member = Member::start(&self.etcd, self.version, folder, &addresses, index)?;
+        let mut member =
+            Member::start(&self.etcd, self.version, folder, &addresses, index, Vec::new())?;
         member.wait_until_ready()?;
         self.addresses = addresses;
         self.members.push(member);
