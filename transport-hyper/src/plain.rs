@@ -9,13 +9,15 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 /// A stream whose first bytes are looked at.
 pub(crate) struct Plain<S> {
     stream: S,
+    /// Whether the server has ever been told anything.
+    has_said: bool,
     /// Whether the server has ever said anything.
     has_heard: bool,
 }
 
 impl<S> Plain<S> {
     pub(crate) const fn new(stream: S) -> Self {
-        Self { stream, has_heard: false }
+        Self { stream, has_said: false, has_heard: false }
     }
 }
 
@@ -38,6 +40,12 @@ impl<S: Read + Unpin> Read for Plain<S> {
                 "the server speaks TLS on this port: use https://",
             )));
         }
+        if heard.is_empty() && room > 0 && self.has_said {
+            return Poll::Ready(Err(io::Error::other(
+                "the server closed the connection without an answer; if it speaks TLS on this port, \
+                 use https://",
+            )));
+        }
         self.has_heard = !heard.is_empty();
         cursor.put_slice(heard);
         Poll::Ready(Ok(()))
@@ -50,7 +58,9 @@ impl<S: Write + Unpin> Write for Plain<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.has_said |= written > 0;
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -62,7 +72,9 @@ impl<S: Write + Unpin> Write for Plain<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+        self.has_said |= written > 0;
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -73,7 +73,9 @@ async fn a_chunked_body_without_its_last_chunk_is_never_complete() {
 
 #[tokio::test]
 async fn a_head_that_is_cut_is_a_failure_after_sending() {
-    assert_eq!(broken("").await, "connection broke: connection closed before message completed");
+    assert!(
+        broken("").await.starts_with("connection broke: the server closed the connection without")
+    );
     assert_eq!(
         broken("HTTP/1.1 200 OK\r\nContent-").await,
         "connection broke: connection closed before message completed"
