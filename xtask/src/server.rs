@@ -2,19 +2,24 @@
 //!
 //! Everything a server writes is in a temporary directory. Servers and directory go away when the
 //! value is dropped, and also when the process that started them dies in whatever way.
+//!
+//! Secured servers are also open to this machine without TLS, on a port that nobody is told of: that
+//! is how we know when they are ready, whatever certificate they show. The members of a cluster talk
+//! to each other without TLS.
 
 mod member;
 mod ports;
 mod probe;
 mod scratch;
+mod security;
 mod starter;
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-pub use self::member::Member;
 use self::{member::Addresses, scratch::Scratch};
+pub use self::{member::Member, security::Security};
 use crate::version::Version;
 
 /// A single etcd server with the v2 API on a free loopback port.
@@ -33,11 +38,20 @@ impl Server {
     /// Fails if the program is no etcd that speaks v2, or does not get ready in time; the message
     /// has the end of its log.
     pub fn start(etcd: &Path) -> Result<Self> {
-        let (mut members, scratch) = start(etcd, 1)?;
-        Ok(Self { member: members.remove(0), _scratch: scratch })
+        start(etcd, 1, None).map(Self::of)
     }
 
-    /// The URL for clients: `http://127.0.0.1:…`, without a slash at the end.
+    /// The same, but clients have to speak TLS with it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn secured(etcd: &Path, security: Security<'_>) -> Result<Self> {
+        start(etcd, 1, Some(security)).map(Self::of)
+    }
+
+    /// The URL for clients: `http://127.0.0.1:…` or `https://127.0.0.1:…`, without a slash at the
+    /// end.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.member.endpoint()
@@ -46,6 +60,10 @@ impl Server {
     /// The process behind the endpoint, to kill, stop and restart.
     pub fn member(&mut self) -> &mut Member {
         &mut self.member
+    }
+
+    fn of((mut members, scratch): (Vec<Member>, Scratch)) -> Self {
+        Self { member: members.remove(0), _scratch: scratch }
     }
 }
 
@@ -66,11 +84,20 @@ impl Cluster {
     /// Fails if the program is no etcd that speaks v2, if `members` is 0, or if a member does not
     /// get ready in time; the message has the end of its log.
     pub fn start(etcd: &Path, members: usize) -> Result<Self> {
-        let (members, scratch) = start(etcd, members)?;
-        Ok(Self { members, _scratch: scratch })
+        start(etcd, members, None).map(Self::of)
     }
 
-    /// The URLs for clients, one a member: `http://127.0.0.1:…`, without a slash at the end.
+    /// The same, but clients have to speak TLS with them. All show the same certificate.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn secured(etcd: &Path, members: usize, security: Security<'_>) -> Result<Self> {
+        start(etcd, members, Some(security)).map(Self::of)
+    }
+
+    /// The URLs for clients, one a member: `http://127.0.0.1:…` or `https://127.0.0.1:…`, without a
+    /// slash at the end.
     #[must_use]
     pub fn endpoints(&self) -> Vec<String> {
         self.members.iter().map(|member| member.endpoint().to_owned()).collect()
@@ -80,14 +107,22 @@ impl Cluster {
     pub fn members(&mut self) -> &mut [Member] {
         &mut self.members
     }
+
+    fn of((members, scratch): (Vec<Member>, Scratch)) -> Self {
+        Self { members, _scratch: scratch }
+    }
 }
 
-fn start(etcd: &Path, members: usize) -> Result<(Vec<Member>, Scratch)> {
+fn start(
+    etcd: &Path,
+    members: usize,
+    security: Option<Security<'_>>,
+) -> Result<(Vec<Member>, Scratch)> {
     ensure!(members > 0, "a cluster has at least one member");
     let version = Version::require_v2(etcd)?;
     let mut attempt = 1;
     loop {
-        match start_once(etcd, version, members) {
+        match start_once(etcd, version, members, security) {
             // Between our finding a port free and the server's taking it, somebody else took it.
             Err(error) if attempt < ATTEMPTS && error.to_string().contains(PORT_TAKEN) => {}
             result => return result,
@@ -96,11 +131,20 @@ fn start(etcd: &Path, members: usize) -> Result<(Vec<Member>, Scratch)> {
     }
 }
 
-fn start_once(etcd: &Path, version: Version, count: usize) -> Result<(Vec<Member>, Scratch)> {
+fn start_once(
+    etcd: &Path,
+    version: Version,
+    count: usize,
+    security: Option<Security<'_>>,
+) -> Result<(Vec<Member>, Scratch)> {
     let scratch = Scratch::new()?;
-    let addresses = Addresses::choose(count)?;
+    let addresses = Addresses::choose(count, security.is_some())?;
+    let mut flags = security.map_or_else(|| Ok(Vec::new()), |it| it.flags(scratch.path()))?;
+    if version.needs_enabling() {
+        flags.push("--enable-v2=true".to_owned());
+    }
     let mut members = (0..count)
-        .map(|index| Member::start(etcd, version, scratch.path(), &addresses, index))
+        .map(|index| Member::start(etcd, scratch.path(), &addresses, index, &flags))
         .collect::<Result<Vec<_>>>()?;
     for member in &mut members {
         member.wait_until_ready()?;
