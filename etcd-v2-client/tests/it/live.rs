@@ -45,6 +45,8 @@ mod patience;
 mod prefixes;
 mod queues;
 mod reads;
+#[cfg(feature = "ring")]
+mod secured;
 mod servers;
 mod sizes;
 mod space;

@@ -63,6 +63,24 @@ impl Client {
         })
     }
 
+    /// Another client of the same colour, which asks these endpoints in this order and with these
+    /// settings of TLS.
+    #[cfg(feature = "ring")]
+    pub(super) fn secured<U: AsRef<str>>(
+        &self,
+        endpoints: impl IntoIterator<Item = U>,
+        tls: etcd_v2_client::proto::tls::Tls,
+    ) -> Self {
+        let order = etcd_v2_client::Order::AsGiven;
+        either!(self, _it => {
+            let builder = etcd_v2_client::Client::builder().endpoints(endpoints).order(order);
+            Self::Async(builder.tls(tls).build().unwrap())
+        }, {
+            let builder = etcd_v2_client::blocking::Client::builder();
+            Self::Blocking(builder.endpoints(endpoints).order(order).tls(tls).build().unwrap())
+        })
+    }
+
     /// Another client of the same colour, which asks the endpoints in some order.
     pub(super) fn ordered<U: AsRef<str>>(
         &self,
@@ -217,7 +235,7 @@ impl Space {
         self.used_by(self.client.with(change))
     }
 
-    fn used_by(&self, client: Client) -> Self {
+    pub(super) fn used_by(&self, client: Client) -> Self {
         Self { keys: client.keys(), client, directory: self.directory.clone() }
     }
 
