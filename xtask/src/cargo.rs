@@ -30,6 +30,7 @@ impl Step {
     pub(crate) fn new(arguments: &str) -> Self {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments.split_whitespace()).current_dir(xtask::root()).stdin(Stdio::null());
+        forget_ourselves(&mut command);
         Self { command, title: format!("cargo {arguments}") }
     }
 
@@ -72,6 +73,17 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
+/// Takes away what cargo has told us about our own package. The build script of `ring` looks at it, so
+/// ring and all that is built on it would be built anew each time when somebody else calls cargo.
+fn forget_ourselves(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// A Ctrl-C in a terminal has reached cargo already; other requests have reached only us.
 fn end(mut child: Child) -> Result<()> {
     _ = kill_process(Pid::from_child(&child), Signal::TERM);
@@ -81,3 +93,19 @@ fn end(mut child: Child) -> Result<()> {
 
 const PAUSE: Duration = Duration::from_millis(20);
 const INTERRUPTED: &str = "interrupted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_not_told_who_called_it() {
+        let step = Step::new("build").env("OTHER", "kept");
+        let changed: Vec<_> = step.command.get_envs().collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
+            assert!(changed.contains(&(OsStr::new(name), None)), "{name}");
+        }
+        assert!(changed.contains(&(OsStr::new("OTHER"), Some(OsStr::new("kept")))));
+        assert!(!changed.iter().any(|(name, _)| *name == "CARGO_TARGET_DIR" || *name == "PATH"));
+    }
+}

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, members, rest } = Arguments::parse(lexopt::Parser::from_env())
+    let Arguments { task, etcd, members, all, rest } = Arguments::parse(lexopt::Parser::from_env())
         .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
     match task {
@@ -35,7 +35,7 @@ fn run() -> Result<()> {
             Ok(())
         }
         Task::Etcd => etcd::run(&xtask::obtain(etcd.as_deref())?, members),
-        Task::Demo => demo::run(&xtask::obtain(etcd.as_deref())?),
+        Task::Demo => demo::run(&xtask::obtain(etcd.as_deref())?, all),
         Task::Test => test::run(&xtask::obtain(etcd.as_deref())?, &rest),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
