@@ -45,7 +45,7 @@ fn called(name: &str) -> Tls {
 /// A client with these settings, and with user information such as `anna:secret@` in its endpoint.
 fn client(space: &Space, endpoint: &str, information: &str, tls: Tls) -> Client {
     let endpoint = endpoint.replace("https://", &format!("https://{information}"));
-    space.client.secured([endpoint], tls)
+    space.client.secured([endpoint], tls).patient()
 }
 
 fn assert_unauthorized<T: std::fmt::Debug>(result: Result<T, Error>) {
