@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "tls")]
+use etcd_v2_proto::tls::Tls;
 use etcd_v2_proto::{
     AsyncTransport, BlockingTransport, Cluster, Credentials, CredentialsProvider, Endpoint, Error,
     Invalid, Policy,
@@ -25,6 +27,8 @@ pub struct Builder<T: ?Sized> {
     order: Order,
     observer: Option<Arc<dyn Observer>>,
     transport: Option<Arc<T>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 impl<T: ?Sized> Builder<T> {
@@ -37,6 +41,8 @@ impl<T: ?Sized> Builder<T> {
             order: Order::Shuffled,
             observer: None,
             transport: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -105,7 +111,32 @@ impl<T: ?Sized> Builder<T> {
         self
     }
 
-    fn finish(self, default: Option<Arc<T>>) -> Result<Inner<T>, Error> {
+    /// How the transport that a feature brings secures connections to `https` endpoints; without
+    /// this, with the certificate authorities of the platform and no client certificate.
+    ///
+    /// A transport of your own has to be told itself, which is also the way to change other things
+    /// of it: see the builders of the transports. Both at once is an error.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "hyper")]
+    /// # mod example {
+    /// use etcd_v2_client::Client;
+    /// use etcd_v2_client::proto::tls::Tls;
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tls = Tls::new().only_ca_pem(std::fs::read("ca.pem")?);
+    /// let client = Client::builder().endpoints(["https://10.0.0.1:2379"]).tls(tls).build()?;
+    /// # drop(client);
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    fn finish(self) -> Result<Inner<T>, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints)?;
         let (credentials, provider) = (self.credentials.transpose()?, self.provider);
         let log_in = |mut cluster: Cluster| {
@@ -117,15 +148,39 @@ impl<T: ?Sized> Builder<T> {
                 None => Ok(cluster),
             }
         };
-        let transport = self.transport.or(default).ok_or_else(|| {
+        let transport = self.transport.ok_or_else(|| {
             let reason = "is missing: give one to the builder, or enable the feature \"hyper\" for \
                           the asynchronous client or \"ureq\" for the blocking one";
             Invalid::new("transport", reason)
         })?;
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            let reason = "are for the transport that a feature brings, and another one is given: \
+                          give them to the builder of that one";
+            return Err(Invalid::new("TLS settings", reason).into());
+        }
         let shared =
             Arc::new(Shared::new(endpoints, log_in, self.order, Hooks::new(self.observer))?);
         Ok(Inner::new(transport, shared, self.policy))
     }
+}
+
+/// The builder with the transport that a feature brings, unless it has one.
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+macro_rules! or_default {
+    ($builder:expr, $transport:ty) => {{
+        let mut builder = $builder;
+        if builder.transport.is_none() {
+            let transport = <$transport>::builder();
+            #[cfg(feature = "tls")]
+            let transport = match builder.tls.take() {
+                Some(tls) => transport.tls(tls)?,
+                None => transport,
+            };
+            builder.transport = Some(Arc::new(transport.build()));
+        }
+        builder
+    }};
 }
 
 impl Builder<dyn AsyncTransport> {
@@ -133,14 +188,14 @@ impl Builder<dyn AsyncTransport> {
     ///
     /// # Errors
     /// No endpoints, endpoints that are no URLs of http or https or that differ in their user
-    /// information, a user name that cannot be one, credentials from several sources, or no transport.
+    /// information, a user name that cannot be one, credentials from several sources, settings of TLS
+    /// that make no sense, or no transport.
     pub fn build(self) -> Result<Client, Error> {
         #[cfg(feature = "hyper")]
-        let default: Option<Arc<dyn AsyncTransport>> =
-            Some(Arc::new(transport_hyper::HyperTransport::new()));
+        let builder = or_default!(self, transport_hyper::HyperTransport);
         #[cfg(not(feature = "hyper"))]
-        let default = None;
-        self.finish(default).map(Client::from_inner)
+        let builder = self;
+        builder.finish().map(Client::from_inner)
     }
 }
 
@@ -149,14 +204,14 @@ impl Builder<dyn BlockingTransport> {
     ///
     /// # Errors
     /// No endpoints, endpoints that are no URLs of http or https or that differ in their user
-    /// information, a user name that cannot be one, credentials from several sources, or no transport.
+    /// information, a user name that cannot be one, credentials from several sources, settings of TLS
+    /// that make no sense, or no transport.
     pub fn build(self) -> Result<blocking::Client, Error> {
         #[cfg(feature = "ureq")]
-        let default: Option<Arc<dyn BlockingTransport>> =
-            Some(Arc::new(transport_ureq::UreqTransport::new()));
+        let builder = or_default!(self, transport_ureq::UreqTransport);
         #[cfg(not(feature = "ureq"))]
-        let default = None;
-        self.finish(default).map(blocking::Client::from_inner)
+        let builder = self;
+        builder.finish().map(blocking::Client::from_inner)
     }
 }
 

@@ -42,7 +42,8 @@
 //!
 //! - `hyper` (default): [`Client`] over hyper and tokio.
 //! - `ureq`: [`blocking::Client`] over ureq.
-//! - `tls` (default): `https`, over rustls; `proto::tls` has the settings.
+//! - `tls` (default): `https`, over rustls; `Builder::tls` takes the settings, which are in
+//!   `proto::tls`.
 //! - `ring` (default): the cryptography for it, unless the application installs another one.
 //! - `dns`: endpoints from DNS, by SRV records; see [`discovery`]. Brings a resolver, and tokio for it,
 //!   for both clients.

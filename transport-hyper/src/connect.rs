@@ -129,10 +129,7 @@ where
     S: Read + Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http.handshake(stream).await.map_err(Failure::before_send)?;
-    let task = runtime.spawn(async move {
-        // Whoever waits for an answer is told the error; when nobody does it is of no use.
-        let _ = connection.await;
-    });
+    let task = runtime.spawn(connection);
     Ok(Connection::new(origin, runtime.id(), sender, task))
 }
 

@@ -1,7 +1,10 @@
 //! One connection: hyper's handle, and the task that reads and writes.
 
+use std::error::Error as _;
+
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
+use hyper::Error;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
@@ -30,7 +33,7 @@ pub(crate) struct Connection {
     /// Who runs the task. A runtime that is not run at present would leave a request lying.
     pub(crate) runtime: runtime::Id,
     sender: SendRequest<Outgoing>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), Error>>,
 }
 
 impl Connection {
@@ -38,7 +41,7 @@ impl Connection {
         origin: Origin,
         runtime: runtime::Id,
         sender: SendRequest<Outgoing>,
-        task: JoinHandle<()>,
+        task: JoinHandle<Result<(), Error>>,
     ) -> Self {
         Self { origin, runtime, sender, task }
     }
@@ -60,6 +63,19 @@ impl Connection {
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> + use<>
     {
         self.sender.try_send_request(request)
+    }
+
+    /// Why a connection took no request, for which this is what the request was refused with.
+    ///
+    /// One that ended before it was offered any has told its task alone what it ended with.
+    pub(crate) async fn end(&mut self, refusal: Error) -> Error {
+        if refusal.source().is_some_and(|source| source.is::<Error>()) {
+            return refusal;
+        }
+        match (&mut self.task).await {
+            Ok(Err(reason)) => reason,
+            _ => refusal,
+        }
     }
 }
 

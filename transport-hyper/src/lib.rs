@@ -204,7 +204,8 @@ impl AsyncTransport for HyperTransport {
         match patience.wait(Step::Answer, connection.send(request)).await? {
             Ok(response) => Ok(self.answer(connection, response)),
             Err(error) if error.message().is_some() => {
-                Err(failure::before_send(error.into_error()))
+                let end = connection.end(error.into_error());
+                Err(failure::before_send(patience.wait(Step::Connecting, end).await?))
             }
             Err(error) => Err(failure::after_send(error.into_error())),
         }

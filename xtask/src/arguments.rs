@@ -12,6 +12,7 @@ pub(crate) struct Arguments {
     pub(crate) etcd: Option<PathBuf>,
     pub(crate) release: Option<Release>,
     pub(crate) members: usize,
+    pub(crate) all: bool,
     pub(crate) rest: Vec<OsString>,
 }
 
@@ -28,8 +29,14 @@ pub(crate) enum Task {
 
 impl Arguments {
     pub(crate) fn parse(mut parser: Parser) -> Result<Self, Error> {
-        let mut arguments =
-            Self { task: Task::Help, etcd: None, release: None, members: 1, rest: Vec::new() };
+        let mut arguments = Self {
+            task: Task::Help,
+            etcd: None,
+            release: None,
+            members: 1,
+            all: false,
+            rest: Vec::new(),
+        };
         match parser.next()? {
             Some(Arg::Value(word)) => arguments.task = Task::parse(&word.string()?)?,
             Some(Arg::Long("help") | Arg::Short('h')) | None => return Ok(arguments),
@@ -53,6 +60,7 @@ impl Arguments {
                 Some(Arg::Long("members")) if task == Task::Etcd => {
                     arguments.members = parser.value()?.parse()?;
                 }
+                Some(Arg::Long("all")) if task == Task::Demo => arguments.all = true,
                 Some(Arg::Long("help") | Arg::Short('h')) => arguments.task = Task::Help,
                 Some(other) => return Err(other.unexpected()),
                 None => return Ok(arguments),
@@ -83,9 +91,10 @@ pub(crate) const HELP: &str = "\
 The development commands of this workspace.
 
 cargo xtask etcd [--members N] [SERVER]   runs etcd with the v2 API until Ctrl-C
-cargo xtask demo [SERVER]                 shows both clients at work with a real server
+cargo xtask demo [--all] [SERVER]         shows both clients at work with a real server, or all
+                                          examples, with the servers that they need
 cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
-                                          core's example and the demo
+                                          core's example and all of the demo
 cargo xtask tidy                          checks the rules that no other tool knows
 cargo xtask ci                            runs everything that has to pass
 
@@ -111,6 +120,9 @@ mod tests {
         assert_eq!((arguments.task, arguments.members), (Task::Etcd, 3));
         assert_eq!(arguments.etcd, Some("/bin/etcd".into()));
         assert!(parse(&["demo", "--members", "3"]).is_err());
+        assert!(parse(&["demo", "--all"]).unwrap().all);
+        assert!(!parse(&["demo"]).unwrap().all);
+        assert!(parse(&["test", "--all"]).is_err());
         assert!(parse(&["ci", "--etcd", "/bin/etcd"]).is_err());
         assert!(parse(&["etcd", "--members", "many"]).is_err());
     }

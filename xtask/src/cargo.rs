@@ -33,6 +33,7 @@ impl Step {
         command.args(arguments.split_whitespace()).current_dir(xtask::root()).stdin(Stdio::null());
         // With all that it starts, so that a request to end reaches those, too.
         command.process_group(0);
+        forget_ourselves(&mut command);
         Self { command, title: format!("cargo {arguments}") }
     }
 
@@ -75,6 +76,17 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
+/// Takes away what cargo has told us about our own package. The build script of `ring` looks at it, so
+/// ring and all that is built on it would be built anew each time when somebody else calls cargo.
+fn forget_ourselves(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// Ends cargo and all that it has started, tests and servers included, and waits until they are
 /// gone. Requests to end reach only us.
 fn end(mut child: Child) -> Result<()> {
@@ -94,3 +106,19 @@ fn end(mut child: Child) -> Result<()> {
 const LONGEST_END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 const INTERRUPTED: &str = "interrupted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_not_told_who_called_it() {
+        let step = Step::new("build").env("OTHER", "kept");
+        let changed: Vec<_> = step.command.get_envs().collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
+            assert!(changed.contains(&(OsStr::new(name), None)), "{name}");
+        }
+        assert!(changed.contains(&(OsStr::new("OTHER"), Some(OsStr::new("kept")))));
+        assert!(!changed.iter().any(|(name, _)| *name == "CARGO_TARGET_DIR" || *name == "PATH"));
+    }
+}

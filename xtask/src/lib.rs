@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+pub mod certificates;
 mod obtain;
 pub mod server;
 mod version;

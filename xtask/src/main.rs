@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, release, members, rest } =
+    let Arguments { task, etcd, release, members, all, rest } =
         Arguments::parse(lexopt::Parser::from_env())
             .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
@@ -40,7 +40,7 @@ fn run() -> Result<()> {
             Ok(())
         }
         Task::Etcd => etcd::run(&server()?, members),
-        Task::Demo => demo::run(&server()?),
+        Task::Demo => demo::run(&server()?, all),
         Task::Test => test::run(&server()?, &rest),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),

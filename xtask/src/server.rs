@@ -2,12 +2,17 @@
 //!
 //! Everything a server writes is in a temporary directory. Servers and directory go away when the
 //! value is dropped, and also when the process that started them dies in whatever way.
+//!
+//! Secured servers are also open to this machine without TLS, on a port that nobody is told of: that
+//! is how we know when they are ready, whatever certificate they show. The members of a cluster talk
+//! to each other without TLS.
 
 mod member;
 mod ports;
 mod probe;
 mod proxy;
 mod scratch;
+mod security;
 mod starter;
 mod stopped;
 
@@ -16,14 +21,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use self::{member::Addresses, scratch::Scratch};
-pub use self::{member::Member, proxy::Proxy};
+pub use self::{member::Member, proxy::Proxy, security::Security};
 use crate::version::Version;
 
 /// A single etcd server with the v2 API on a free loopback port.
+///
+/// Dropping it kills the process and removes its data. It dies with this process, too.
 #[derive(Debug)]
 pub struct Server {
     member: Member,
-    // Behind the member: the directory goes when its user is gone.
+    // Dropped after the process.
     _scratch: Scratch,
 }
 
@@ -35,8 +42,16 @@ impl Server {
     /// Fails if the program is no etcd that speaks v2, or does not get ready in time; the message
     /// has the end of its log.
     pub fn start(etcd: &Path) -> Result<Self> {
-        let mut cluster = start(etcd, 1)?;
-        Ok(Self { member: cluster.members.remove(0), _scratch: cluster.scratch })
+        Cluster::start(etcd, 1).map(Self::of)
+    }
+
+    /// The same, but clients have to speak TLS with it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn secured(etcd: &Path, security: Security<'_>) -> Result<Self> {
+        Cluster::secured(etcd, 1, security).map(Self::of)
     }
 
     /// Starts the program at `etcd` with further flags, which override those that it has anyway. They are
@@ -47,46 +62,71 @@ impl Server {
     ///
     /// Fails if the program cannot be started.
     pub fn start_with(etcd: &Path, flags: impl FnOnce(&str, &Path) -> Vec<String>) -> Result<Self> {
-        let version = Version::require_v2(etcd)?;
-        let (scratch, addresses) = (Scratch::new()?, Addresses::choose(1)?);
-        let further = flags(addresses.client(0), scratch.path());
-        let member = Member::start(etcd, version, scratch.path(), &addresses, 0, further)?;
+        let (scratch, addresses) = (Scratch::new()?, Addresses::choose(1, false)?);
+        let mut all = common_flags(etcd)?;
+        all.extend(flags(addresses.client(0), scratch.path()));
+        let member = Member::start(etcd, scratch.path(), &addresses, 0, &all)?;
         Ok(Self { member, _scratch: scratch })
     }
 
-    /// The URL for clients: `http://127.0.0.1:…`, without a slash at the end.
+    /// The URL for clients: `http://127.0.0.1:…` or `https://127.0.0.1:…`, without a slash at the
+    /// end.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.member.endpoint()
     }
 
-    /// The process behind the endpoint, to kill, stop and restart.
+    /// The process, to kill, stop and restart it.
     pub fn member(&mut self) -> &mut Member {
         &mut self.member
     }
+
+    fn of(mut cluster: Cluster) -> Self {
+        Self { member: cluster.members.remove(0), _scratch: cluster.scratch }
+    }
 }
 
-/// Several etcd servers with the v2 API that form one cluster, on free loopback ports.
+/// A cluster of etcd servers with the v2 API on free loopback ports.
+///
+/// Dropping it kills the processes and removes their data. They die with this process, too.
 #[derive(Debug)]
 pub struct Cluster {
     members: Vec<Member>,
-    // Behind the members: the directory goes when its users are gone.
-    scratch: Scratch,
-    addresses: Addresses,
     etcd: PathBuf,
-    version: Version,
+    addresses: Addresses,
+    /// What all members are told, those that join later included.
+    flags: Vec<String>,
+    // Dropped after the processes.
+    scratch: Scratch,
 }
 
 impl Cluster {
-    /// Starts the program at `etcd` as many times as there shall be members, and waits until all
-    /// of them answer.
+    /// Starts `members` servers from the program at `etcd` and waits until all of them answer.
     ///
     /// # Errors
     ///
     /// Fails if the program is no etcd that speaks v2, if `members` is 0, or if a member does not
     /// get ready in time; the message has the end of its log.
     pub fn start(etcd: &Path, members: usize) -> Result<Self> {
-        start(etcd, members)
+        start(etcd, members, None, &[])
+    }
+
+    /// The same with further flags for each of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_with(etcd: &Path, members: usize, flags: &[&str]) -> Result<Self> {
+        start(etcd, members, None, flags)
+    }
+
+    /// The same, but clients have to speak TLS with them. All show the same certificate.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn secured(etcd: &Path, members: usize, security: Security<'_>) -> Result<Self> {
+        start(etcd, members, Some(security), &[])
     }
 
     /// Starts one more member and waits until it answers. `announce` gets its peer URL and has to add it
@@ -100,15 +140,15 @@ impl Cluster {
         let mut addresses = self.addresses.clone();
         announce(addresses.add()?)?;
         let (folder, index) = (self.scratch.path(), self.members.len());
-        let mut member =
-            Member::start(&self.etcd, self.version, folder, &addresses, index, Vec::new())?;
+        let mut member = Member::start(&self.etcd, folder, &addresses, index, &self.flags)?;
         member.wait_until_ready()?;
         self.addresses = addresses;
         self.members.push(member);
         Ok(&mut self.members[index])
     }
 
-    /// The URLs for clients, one a member: `http://127.0.0.1:…`, without a slash at the end.
+    /// The URLs for clients, one a member: `http://127.0.0.1:…` or `https://127.0.0.1:…`, without a
+    /// slash at the end.
     #[must_use]
     pub fn endpoints(&self) -> Vec<String> {
         self.members.iter().map(|member| member.endpoint().to_owned()).collect()
@@ -120,12 +160,18 @@ impl Cluster {
     }
 }
 
-fn start(etcd: &Path, members: usize) -> Result<Cluster> {
+fn start(
+    etcd: &Path,
+    members: usize,
+    security: Option<Security<'_>>,
+    more: &[&str],
+) -> Result<Cluster> {
     ensure!(members > 0, "a cluster has at least one member");
-    let version = Version::require_v2(etcd)?;
+    let mut flags = common_flags(etcd)?;
+    flags.extend(more.iter().map(|flag| (*flag).to_owned()));
     let mut attempt = 1;
     loop {
-        match start_once(etcd, version, members) {
+        match start_once(etcd, members, security, flags.clone()) {
             // Between our finding a port free and the server's taking it, somebody else took it.
             Err(error) if attempt < ATTEMPTS && error.to_string().contains(PORT_TAKEN) => {}
             result => return result,
@@ -134,16 +180,30 @@ fn start(etcd: &Path, members: usize) -> Result<Cluster> {
     }
 }
 
-fn start_once(etcd: &Path, version: Version, count: usize) -> Result<Cluster> {
+fn start_once(
+    etcd: &Path,
+    count: usize,
+    security: Option<Security<'_>>,
+    mut flags: Vec<String>,
+) -> Result<Cluster> {
     let scratch = Scratch::new()?;
-    let addresses = Addresses::choose(count)?;
+    let addresses = Addresses::choose(count, security.is_some())?;
+    if let Some(security) = security {
+        flags.extend(security.flags(scratch.path())?);
+    }
     let mut members = (0..count)
-        .map(|index| Member::start(etcd, version, scratch.path(), &addresses, index, Vec::new()))
+        .map(|index| Member::start(etcd, scratch.path(), &addresses, index, &flags))
         .collect::<Result<Vec<_>>>()?;
     for member in &mut members {
         member.wait_until_ready()?;
     }
-    Ok(Cluster { members, scratch, addresses, etcd: etcd.to_owned(), version })
+    Ok(Cluster { members, etcd: etcd.to_owned(), addresses, flags, scratch })
+}
+
+/// What this program has to be told to speak v2.
+fn common_flags(etcd: &Path) -> Result<Vec<String>> {
+    let version = Version::require_v2(etcd)?;
+    Ok(version.needs_enabling().then(|| "--enable-v2=true".to_owned()).into_iter().collect())
 }
 
 const ATTEMPTS: usize = 5;

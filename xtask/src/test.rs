@@ -25,7 +25,7 @@ pub(crate) fn run(etcd: &Path, rest: &[OsString]) -> Result<()> {
         .run()?;
     drop(server);
 
-    demo::run(etcd)?;
+    demo::run(etcd, true)?;
     let time = seconds(begin.elapsed());
     println!("\nall tests, the core's example and the demo have passed in {time}");
     Ok(())

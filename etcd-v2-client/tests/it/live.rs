@@ -52,6 +52,8 @@ mod proxies;
 mod queues;
 mod reads;
 mod rotation;
+#[cfg(feature = "ring")]
+mod secured;
 mod servers;
 mod sizes;
 mod space;

@@ -13,7 +13,6 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{ports, probe, starter, stopped};
-use crate::version::Version;
 
 /// One member of a cluster: a process that can be killed, stopped and restarted on the same data
 /// and the same ports.
@@ -21,6 +20,8 @@ use crate::version::Version;
 pub struct Member {
     name: String,
     endpoint: String,
+    /// Where it can be asked without TLS: at its endpoint or, if that is secured, behind it.
+    plain: String,
     log: PathBuf,
     etcd: PathBuf,
     flags: Vec<String>,
@@ -34,7 +35,8 @@ impl Member {
         &self.name
     }
 
-    /// Its URL for clients: `http://127.0.0.1:…`, without a slash at the end.
+    /// Its URL for clients: `http://127.0.0.1:…` or `https://127.0.0.1:…`, without a slash at the
+    /// end.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -125,7 +127,7 @@ impl Member {
             if !self.is_running() {
                 bail!("{} has ended; the end of its log:\n{}", self.name, self.end_of_log());
             }
-            if probe::is_ready(&self.endpoint) {
+            if probe::is_ready(&self.plain) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -153,23 +155,21 @@ impl Member {
 
     pub(super) fn start(
         etcd: &Path,
-        version: Version,
         folder: &Path,
         addresses: &Addresses,
         index: usize,
-        further: Vec<String>,
+        flags: &[String],
     ) -> Result<Self> {
         let name = name(index);
         let endpoint = addresses.clients[index].clone();
-        let mut flags = addresses.flags(index);
-        flags.push(format!("--data-dir={}", folder.join(&name).display()));
-        if version.needs_enabling() {
-            flags.push("--enable-v2=true".to_owned());
-        }
+        let plain = addresses.plain.as_ref().map_or(&endpoint, |plain| &plain[index]).clone();
+        let mut own = addresses.flags(index);
+        own.push(format!("--data-dir={}", folder.join(&name).display()));
         // Of a flag that comes twice the server takes the second.
-        flags.extend(further);
+        own.extend_from_slice(flags);
         let log = folder.join(format!("{name}.log"));
-        let mut member = Self { name, endpoint, log, etcd: etcd.to_owned(), flags, process: None };
+        let etcd = etcd.to_owned();
+        let mut member = Self { name, endpoint, plain, log, etcd, flags: own, process: None };
         member.launch()?;
         Ok(member)
     }
@@ -223,23 +223,30 @@ impl Drop for Member {
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     clients: Vec<String>,
+    /// Those behind secured ones, which are told to nobody.
+    plain: Option<Vec<String>>,
     peers: Vec<String>,
     /// How many members the cluster begins with; the others join it.
     founders: usize,
 }
 
 impl Addresses {
-    pub(super) fn choose(members: usize) -> Result<Self> {
-        let mut clients: Vec<_> = ports::free(2 * members)?.into_iter().map(url).collect();
-        let peers = clients.split_off(members);
-        Ok(Self { clients, peers, founders: members })
+    pub(super) fn choose(members: usize, secured: bool) -> Result<Self> {
+        let urls = |scheme: &str| -> Result<Vec<_>> {
+            let ports = ports::free(members)?.into_iter();
+            Ok(ports.map(|port| format!("{scheme}://127.0.0.1:{port}")).collect())
+        };
+        let clients = urls(if secured { "https" } else { "http" })?;
+        let plain = if secured { Some(urls("http")?) } else { None };
+        Ok(Self { clients, plain, peers: urls("http")?, founders: members })
     }
 
     /// Chooses those of one more member, and returns its peer URL.
     pub(super) fn add(&mut self) -> Result<&str> {
-        let ports = ports::free(2)?;
-        self.clients.push(url(ports[0]));
-        self.peers.push(url(ports[1]));
+        let other = Self::choose(1, self.plain.is_some())?;
+        self.clients.extend(other.clients);
+        self.plain = self.plain.take().zip(other.plain).map(|(all, one)| [all, one].concat());
+        self.peers.extend(other.peers);
         Ok(&self.peers[self.peers.len() - 1])
     }
 
@@ -250,6 +257,8 @@ impl Addresses {
     fn flags(&self, index: usize) -> Vec<String> {
         let (client, peer) = (&self.clients[index], &self.peers[index]);
         let state = if index < self.founders { "new" } else { "existing" };
+        let behind =
+            self.plain.as_ref().map_or_else(String::new, |plain| format!(",{}", plain[index]));
         let everybody: Vec<_> = self
             .peers
             .iter()
@@ -258,7 +267,7 @@ impl Addresses {
             .collect();
         vec![
             format!("--name={}", name(index)),
-            format!("--listen-client-urls={client}"),
+            format!("--listen-client-urls={client}{behind}"),
             format!("--advertise-client-urls={client}"),
             format!("--listen-peer-urls={peer}"),
             format!("--initial-advertise-peer-urls={peer}"),
@@ -266,10 +275,6 @@ impl Addresses {
             format!("--initial-cluster-state={state}"),
         ]
     }
-}
-
-fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
 }
 
 fn name(index: usize) -> String {

@@ -6,3 +6,5 @@ mod faults;
 mod interrupts;
 #[cfg(test)]
 mod proxies;
+#[cfg(test)]
+mod secured;

@@ -1,6 +1,7 @@
 //! Servers that ask who somebody is. Each claim has a server of its own, as that holds for everybody.
 
 use etcd_v2_client::auth::roles::Access;
+use etcd_v2_client::keys::{Delete, Get, Push, Set, Wait};
 use etcd_v2_client::{Error, Outcome};
 use xtask::server::Server;
 
@@ -13,6 +14,7 @@ both! {
     authentication_needs_a_root_user,
     rights_of_guests_can_be_taken,
     a_role_opens_a_prefix_and_nothing_else,
+    a_role_counts_for_every_kind_of_request,
     passwords_are_changed_only_by_those_who_mean_to,
     only_root_may_administrate,
 }
@@ -26,11 +28,16 @@ fn start() -> Server {
 /// A server on which authentication is on, and its root.
 fn guarded(space: &Space) -> (Server, Client) {
     let server = start();
-    let anybody = space.client.at([server.endpoint()]);
+    let anybody = guest(space, server.endpoint());
     Users(&anybody).add("root", ROOT).unwrap();
     Auth(&anybody).enable().unwrap();
     let root = space.client.login(server.endpoint(), "root", ROOT);
     (server, root)
+}
+
+/// A client that does not say who it is, unless that is in the endpoint.
+fn guest(space: &Space, endpoint: &str) -> Client {
+    space.client.at([endpoint]).patient()
 }
 
 fn status(error: &Error) -> u16 {
@@ -38,15 +45,15 @@ fn status(error: &Error) -> u16 {
 }
 
 fn set(client: &Client, key: &str) -> Result<(), Error> {
-    client.keys().send(etcd_v2_client::keys::Set::new(key, "1")).map(drop)
+    client.keys().send(Set::new(key, "1")).map(drop)
 }
 
 fn get(client: &Client, key: &str) -> Result<(), Error> {
-    client.keys().send(etcd_v2_client::keys::Get::new(key)).map(drop)
+    client.keys().send(Get::new(key)).map(drop)
 }
 
 fn list(client: &Client, key: &str) -> Result<(), Error> {
-    client.keys().send(etcd_v2_client::keys::Get::new(key).recursive()).map(drop)
+    client.keys().send(Get::new(key).recursive()).map(drop)
 }
 
 fn assert_unauthorized(result: Result<(), Error>) {
@@ -58,7 +65,7 @@ fn assert_unauthorized(result: Result<(), Error>) {
 
 fn authentication_needs_a_root_user(space: &Space) {
     let server = start();
-    let anybody = space.client.at([server.endpoint()]);
+    let anybody = guest(space, server.endpoint());
     let auth = Auth(&anybody);
     assert!(!auth.is_enabled().unwrap());
     assert_eq!(Users(&anybody).list().unwrap().len(), 0);
@@ -81,7 +88,7 @@ fn authentication_needs_a_root_user(space: &Space) {
 
 fn rights_of_guests_can_be_taken(space: &Space) {
     let (server, root) = guarded(space);
-    let anybody = space.client.at([server.endpoint()]);
+    let anybody = guest(space, server.endpoint());
     set(&anybody, "/file").unwrap();
     Roles(&root).revoke("guest", ["/*"], Access::Write).unwrap();
     assert_unauthorized(set(&anybody, "/file"));
@@ -119,14 +126,75 @@ fn a_role_opens_a_prefix_and_nothing_else(space: &Space) {
     assert_unauthorized(list(&anna, "/"));
     assert_unauthorized(list(&anna, "/open"));
     let chroot = anna.keys().chroot("/open").unwrap();
-    chroot.send(etcd_v2_client::keys::Get::new("/file")).unwrap();
+    chroot.send(Get::new("/file")).unwrap();
 
     assert_unauthorized(get(&space.client.login(server.endpoint(), "anna", "wrong"), "/shown"));
     assert_unauthorized(get(&space.client.login(server.endpoint(), "nobody", "wrong"), "/shown"));
-    assert_unauthorized(get(&space.client.at([server.endpoint()]), "/shown"));
+    assert_unauthorized(get(&guest(space, server.endpoint()), "/shown"));
 
     Users(&root).revoke("anna", ["clerk"]).unwrap();
     assert_unauthorized(get(&anna, "/open/file"));
+}
+
+/// Every kind of write, to a file in a directory that has one with this index.
+fn writes(client: &Client, directory: &str, index: u64) -> Vec<Result<(), Error>> {
+    let at = |name: &str| format!("{directory}/{name}");
+    let set = |request: Set| client.keys().send(request).map(drop);
+    vec![
+        set(Set::create(at("new"), "1")),
+        set(Set::mkdir(at("directory"))),
+        set(Set::update(at("new"), "2")),
+        set(Set::new(at("new"), "3").if_value("2")),
+        set(Set::new(at("file"), "2").if_index(index)),
+        client.keys().send(Push::new(at("queue"), "1")).map(drop),
+        client.keys().send(Delete::new(at("new"))).map(drop),
+        client.keys().send(Delete::new(at("queue")).recursive()).map(drop),
+    ]
+}
+
+fn a_role_counts_for_every_kind_of_request(space: &Space) {
+    let (server, root) = guarded(space);
+    Roles(&root).remove("guest").unwrap();
+    Roles(&root).add("clerk").unwrap();
+    Roles(&root).grant("clerk", ["/open/*"], Access::ReadWrite).unwrap();
+    Roles(&root).grant("clerk", ["/shown/*"], Access::Read).unwrap();
+    Users(&root).add("anna", "secret").unwrap();
+    Users(&root).grant("anna", ["clerk"]).unwrap();
+    let index = |directory: &str| {
+        let file = root.keys().send(Set::new(format!("{directory}/file"), "1")).unwrap();
+        file.index().unwrap()
+    };
+    let (open, shown, hidden) = (index("/open"), index("/shown"), index("/hidden"));
+
+    let anna = space.client.login(server.endpoint(), "anna", "secret");
+    for write in writes(&anna, "/open", open) {
+        write.unwrap();
+    }
+    for (directory, index) in [("/shown", shown), ("/hidden", hidden)] {
+        let before = root.send(Get::new(directory).recursive()).unwrap();
+        for write in writes(&anna, directory, index) {
+            assert_unauthorized(write);
+        }
+        let after = root.send(Get::new(directory).recursive()).unwrap();
+        assert_eq!(after.node(), before.node(), "nothing was written to {directory}");
+    }
+
+    // Watches are reads.
+    for (file, index) in [("/open/file", open), ("/shown/file", shown)] {
+        let wait = Wait::new(file).after(index - 1);
+        assert_eq!(anna.keys().wait(wait.clone()).unwrap().index(), Some(index));
+        assert_eq!(anna.keys().watch(wait).change().index(), Some(index));
+    }
+    let wait = Wait::new("/hidden/file").after(hidden - 1);
+    assert_unauthorized(anna.keys().wait(wait.clone()).map(drop));
+    let mut watch = anna.keys().watch(wait);
+    assert_unauthorized(watch.next().unwrap().map(drop));
+    assert!(watch.next().is_none(), "asking again would not help");
+
+    // When nobody is asked who he is, all may do all.
+    Auth(&root).disable().unwrap();
+    set(&anna, "/hidden/file").unwrap();
+    set(&guest(space, server.endpoint()), "/hidden/file").unwrap();
 }
 
 fn passwords_are_changed_only_by_those_who_mean_to(space: &Space) {
@@ -160,7 +228,7 @@ fn only_root_may_administrate(space: &Space) {
     Users(&root).add("anna", "secret").unwrap();
     let endpoint = server.endpoint();
     let login = |user, password| space.client.login(endpoint, user, password);
-    for client in [space.client.at([endpoint]), login("anna", "secret"), login("root", "wrong")] {
+    for client in [guest(space, endpoint), login("anna", "secret"), login("root", "wrong")] {
         assert_unauthorized(Auth(&client).disable());
         assert_unauthorized(Users(&client).list().map(drop));
         assert_unauthorized(Users(&client).add("berta", "secret").map(drop));
@@ -171,5 +239,5 @@ fn only_root_may_administrate(space: &Space) {
         assert_unauthorized(Members(&client).remove("beef"));
     }
     let another = endpoint.replace("http://", &format!("http://root:{ROOT}@"));
-    assert_eq!(Users(&space.client.at([another])).list().unwrap(), ["anna", "root"]);
+    assert_eq!(Users(&guest(space, &another)).list().unwrap(), ["anna", "root"]);
 }

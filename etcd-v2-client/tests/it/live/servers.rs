@@ -41,6 +41,12 @@ pub(super) fn lock_alone() -> MutexGuard<'static, Server> {
     server
 }
 
+/// A server that wants a certificate of its clients.
+#[cfg(feature = "ring")]
+pub(super) fn mutual() -> Vec<String> {
+    super::secured::mutual()
+}
+
 /// Three members of a cluster, for one test at a time: the one that has it [locked](lock_three).
 pub(super) fn three() -> Vec<String> {
     lock_three().endpoints()
@@ -48,12 +54,7 @@ pub(super) fn three() -> Vec<String> {
 
 pub(super) fn lock_three() -> MutexGuard<'static, Cluster> {
     let mut cluster = THREE.lock().unwrap_or_else(PoisonError::into_inner);
-    for member in cluster.members() {
-        revive(member);
-    }
-    for member in cluster.members() {
-        member.wait_until_ready().unwrap();
-    }
+    revive_all(&mut cluster);
     cluster
 }
 
@@ -64,6 +65,16 @@ pub(super) fn changing() -> Vec<String> {
 
 pub(super) fn lock_changing() -> MutexGuard<'static, Cluster> {
     CHANGING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts again what was killed, and waits until all members answer.
+pub(super) fn revive_all(cluster: &mut Cluster) {
+    for member in cluster.members() {
+        revive(member);
+    }
+    for member in cluster.members() {
+        member.wait_until_ready().unwrap();
+    }
 }
 
 fn revive(member: &mut Member) {

@@ -53,14 +53,43 @@ impl Client {
         either!(self, _it => Self::asynchronous(endpoints), Self::blocking(endpoints))
     }
 
-    /// Another client of the same colour, which asks as this user.
+    /// Another client of the same colour, which asks as this user and [patiently](Self::patient).
     pub(super) fn login(&self, endpoint: &str, user: &str, password: &str) -> Self {
-        either!(self, _it => {
+        let client = either!(self, _it => {
             let builder = etcd_v2_client::Client::builder().endpoints([endpoint]);
             Self::Async(builder.credentials(user, password).build().unwrap())
         }, {
             let builder = etcd_v2_client::blocking::Client::builder().endpoints([endpoint]);
             Self::Blocking(builder.credentials(user, password).build().unwrap())
+        });
+        client.patient()
+    }
+
+    /// The same, giving servers time to read: to check a password keeps one busy for longer than most
+    /// reads take, and on a busy machine for much longer.
+    pub(super) fn patient(&self) -> Self {
+        self.with(|policy| {
+            policy.read_head = policy.write_head;
+            policy.listing_head = policy.write_head;
+            policy.read_deadline = policy.write_deadline;
+        })
+    }
+
+    /// Another client of the same colour, which asks these endpoints in this order and with these
+    /// settings of TLS.
+    #[cfg(feature = "ring")]
+    pub(super) fn secured<U: AsRef<str>>(
+        &self,
+        endpoints: impl IntoIterator<Item = U>,
+        tls: etcd_v2_client::proto::tls::Tls,
+    ) -> Self {
+        let order = etcd_v2_client::Order::AsGiven;
+        either!(self, _it => {
+            let builder = etcd_v2_client::Client::builder().endpoints(endpoints).order(order);
+            Self::Async(builder.tls(tls).build().unwrap())
+        }, {
+            let builder = etcd_v2_client::blocking::Client::builder();
+            Self::Blocking(builder.endpoints(endpoints).order(order).tls(tls).build().unwrap())
         })
     }
 
@@ -241,7 +270,7 @@ impl Space {
         self.used_by(self.client.with(change))
     }
 
-    fn used_by(&self, client: Client) -> Self {
+    pub(super) fn used_by(&self, client: Client) -> Self {
         Self { keys: client.keys(), client, directory: self.directory.clone() }
     }
 

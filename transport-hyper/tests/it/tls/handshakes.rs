@@ -71,6 +71,18 @@ async fn plain_http_to_a_tls_port_says_so() {
     assert_eq!(failure.to_string(), text);
 }
 
+#[tokio::test]
+async fn a_server_that_hangs_up_on_plain_http_may_want_tls() {
+    let server = Server::start(|peer| {
+        peer.read_once();
+    });
+    let failure = failure(&HyperTransport::new(), put(&server, "/")).await;
+    assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken));
+    let text = "connection broke: the server closed the connection without an answer; if it speaks \
+                TLS on this port, use https://";
+    assert_eq!(failure.to_string(), text);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_handshake_has_its_limit_counted_from_the_end_of_connecting() {
     let clock = Clock::hold();

@@ -151,6 +151,17 @@ async fn a_missing_client_certificate_is_said_to_be_missing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_comes_before_the_request_is_written_is_explained() {
+    let authority = Authority::new();
+    for _ in 0..200 {
+        let server = demanding(&authority, 1);
+        let failure = failure(&authority.transport(), put(&server, "/")).await;
+        let text = failure.to_string();
+        assert!(text.contains("the server wants a client certificate and got none"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_is_heard_even_if_the_request_cannot_be_written_any_more() {
     let authority = Authority::new();
