@@ -78,9 +78,9 @@ pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
     CheckRedirect, ClusterId, Code, Credentials, Detail, Document, Encoded, Endpoint, Error,
-    ErrorKind, EtcdError, Failure, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta,
-    Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request, Unexpected, auth, keys,
-    members, server, stats,
+    ErrorKind, EtcdError, Failure, Gap, GapReason, Interrupt, Invalid, Malformed, MapUrl,
+    Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
+    Unexpected, auth, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

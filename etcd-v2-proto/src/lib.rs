@@ -89,8 +89,8 @@ pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timin
 pub use credentials::Credentials;
 pub use endpoint::Endpoint;
 pub use error::{
-    ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Invalid, Outcome, RedirectError,
-    Unexpected,
+    ApiError, Attempt, Code, Detail, Error, ErrorKind, EtcdError, Gap, GapReason, Invalid, Outcome,
+    RedirectError, Unexpected,
 };
 pub use exchange::Exchange;
 pub use interrupt::{Hook, Interrupt, Reason};

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::conversation::Failure;
-use crate::error::Code;
+use crate::error::{Code, Gap};
 use crate::json::Malformed;
 use crate::request::ClusterId;
 
@@ -57,6 +57,10 @@ pub enum ErrorKind {
     /// None of the URLs that the members advertise can be used; each with the reason.
     #[error("none of the URLs that the members advertise can be used: {}", .0.join("; "))]
     NoUsableUrls(Vec<String>),
+
+    /// A watch may have missed changes, and goes on after them.
+    #[error(transparent)]
+    Gap(#[from] Gap),
 
     /// An answer that no etcd gives to such a request, as from a proxy or another server.
     #[error(transparent)]
