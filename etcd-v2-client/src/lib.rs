@@ -93,10 +93,10 @@ pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
     CheckRedirect, ClusterId, Code, ConnectionError, Credentials, CredentialsProvider, Curl,
-    Detail, Diagnosis, Document, Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure,
-    Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy, Purpose, Reason,
-    Redirect, RedirectError, Request, Unexpected, UserAgent, auth, diagnose, keys, members, server,
-    stats,
+    Detail, Diagnosis, Document, Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure, Gap,
+    GapReason, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy, Purpose,
+    Reason, Redirect, RedirectError, Request, Unexpected, UserAgent, auth, diagnose, keys, members,
+    server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

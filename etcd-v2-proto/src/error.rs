@@ -5,6 +5,7 @@
 
 mod code;
 mod connection;
+mod gap;
 mod kind;
 mod unexpected;
 
@@ -12,6 +13,7 @@ pub use code::Code;
 pub use connection::ConnectionError;
 #[cfg(feature = "tls")]
 pub(crate) use connection::{chain, ending};
+pub use gap::{Gap, GapReason};
 pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError};
 pub use unexpected::Unexpected;
 pub(crate) use unexpected::{Likely, is_page};
@@ -163,10 +165,21 @@ impl Error {
         self.has_code(Code::ALREADY_EXISTS)
     }
 
-    /// Whether the history that a watch asked for is gone (code 401, which is not HTTP's 401).
+    /// The changes that a watch may have missed, if that is what it tells; it goes on after them.
+    #[must_use]
+    pub fn gap(&self) -> Option<&Gap> {
+        match &self.inner.kind {
+            ErrorKind::Gap(gap) => Some(gap),
+            _ => None,
+        }
+    }
+
+    /// Whether the history that was asked for is gone (code 401, which is not HTTP's 401). A wait by
+    /// itself ends with that, while a watch tells it as a [gap](Self::gap) and goes on.
     #[must_use]
     pub fn is_history_cleared(&self) -> bool {
         self.has_code(Code::HISTORY_CLEARED)
+            || self.gap().is_some_and(|gap| gap.reason == GapReason::HistoryCleared)
     }
 
     /// Whether credentials are missing, wrong or insufficient (code 110, or a bare HTTP 401).
@@ -348,7 +361,7 @@ impl Outcome {
             ErrorKind::Etcd(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
-            ErrorKind::V2Disabled | ErrorKind::Redirect(_) => Self::Rejected,
+            ErrorKind::V2Disabled | ErrorKind::Redirect(_) | ErrorKind::Gap(_) => Self::Rejected,
             ErrorKind::EmptyBody | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => {
                 Self::Applied
             }

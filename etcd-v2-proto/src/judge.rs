@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::conversation::{Cause, Failure};
 use crate::error::{
-    ApiError, ErrorKind, EtcdError, Likely, Outcome, RedirectError, Unexpected, is_page,
+    ApiError, Code, Error, ErrorKind, EtcdError, Likely, Outcome, RedirectError, Unexpected,
+    is_page,
 };
 use crate::request::Purpose;
 
@@ -111,6 +112,27 @@ pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind) -> Verdict {
 /// The web page that a success turns out to be, if its type says so.
 pub(crate) fn page(status: StatusCode, content_type: &str, body: &[u8]) -> Option<ErrorKind> {
     is_page(content_type).then(|| unexpected(status, content_type, body))
+}
+
+/// Whether the same request can only bring the same error, whenever and wherever it is sent.
+pub(crate) fn stays(error: &Error) -> bool {
+    let is_about_the_request = |status: StatusCode| {
+        status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429)
+    };
+    match error.kind() {
+        ErrorKind::Etcd(refusal) => !matches!(
+            refusal.code,
+            Code::RAFT_INTERNAL | Code::LEADER_ELECT | Code::WATCHER_CLEARED
+        ),
+        ErrorKind::Api(refusal) => is_about_the_request(refusal.status),
+        ErrorKind::Unexpected(answer) => is_about_the_request(answer.status),
+        ErrorKind::Invalid(_)
+        | ErrorKind::V2Disabled
+        | ErrorKind::TooLarge { .. }
+        | ErrorKind::RequestLineTooLong { .. }
+        | ErrorKind::Stopped => true,
+        _ => false,
+    }
 }
 
 pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {

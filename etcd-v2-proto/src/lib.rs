@@ -96,8 +96,8 @@ pub use curl::Curl;
 pub use diagnose::{Diagnose, Diagnosis, EndpointReport, Finding};
 pub use endpoint::Endpoint;
 pub use error::{
-    ApiError, Attempt, Code, ConnectionError, Detail, Error, ErrorKind, EtcdError, Invalid,
-    Outcome, RedirectError, Unexpected,
+    ApiError, Attempt, Code, ConnectionError, Detail, Error, ErrorKind, EtcdError, Gap, GapReason,
+    Invalid, Outcome, RedirectError, Unexpected,
 };
 pub use exchange::Exchange;
 pub use interrupt::{Hook, Interrupt, Reason};

@@ -32,6 +32,7 @@ macro_rules! both {
 
 mod accounts;
 mod auto_sync;
+mod cancelled;
 mod chroots;
 mod commands;
 mod compares;
@@ -39,6 +40,7 @@ mod deletes;
 mod diagnoses;
 #[cfg(feature = "dns")]
 mod discovering;
+mod followers;
 mod histories;
 mod iterating;
 mod lifetimes;
@@ -51,6 +53,8 @@ mod prefixes;
 mod proxies;
 mod queues;
 mod reads;
+mod relay;
+mod resuming;
 mod rotation;
 #[cfg(feature = "ring")]
 mod secured;
@@ -59,6 +63,7 @@ mod sizes;
 mod space;
 mod statistics;
 mod stopping;
+mod streaming;
 mod syncing;
 #[cfg(feature = "ring")]
 mod tunnels;

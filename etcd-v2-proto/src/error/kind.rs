@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::conversation::Failure;
-use crate::error::{Code, Unexpected};
+use crate::error::{Code, Gap, Unexpected};
 use crate::json::Malformed;
 use crate::request::ClusterId;
 
@@ -68,6 +68,10 @@ pub enum ErrorKind {
     /// them.
     #[error(transparent)]
     Discovery(Box<dyn std::error::Error + Send + Sync>),
+
+    /// A watch may have missed changes, and goes on after them.
+    #[error(transparent)]
+    Gap(#[from] Gap),
 
     /// An answer that no etcd gives to such a request, as from a proxy or another server.
     #[error(transparent)]

@@ -8,7 +8,7 @@ use crate::server::{Server, change, etcd};
 fn counting() -> Server {
     Server::each(|seen| {
         let index =
-            seen.target.split_once("waitIndex=").map_or(1, |(_, index)| index.parse().unwrap());
+            seen.target.split_once("waitIndex=").map_or(8, |(_, index)| index.parse().unwrap());
         etcd(&change("set", "/a", &index.to_string(), index))
     })
 }
@@ -50,7 +50,7 @@ mod futures {
             .try_collect()
             .await
             .unwrap();
-        assert_eq!(indices, [1, 3, 5]);
+        assert_eq!(indices, [9, 11, 13]);
     }
 
     #[tokio::test]
@@ -115,6 +115,31 @@ mod futures {
         }
         assert!(began.elapsed() >= ms(500) && began.elapsed() < ms(4000));
         assert_eq!((hung.count(), hung.connections(), server.count()), (1, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn timer_in_a_loop_does_not_restart_the_silence_of_a_watch() {
+        let server = Server::start(|peer| {
+            peer.request();
+            peer.write(HEAD);
+            if peer.number > 2 {
+                let body = change("set", "/a", "1", 10);
+                peer.write(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()));
+            }
+            peer.hang();
+        });
+        let client = client(&server).with(|policy| policy.watch_idle = Some(ms(1200)));
+        let mut watch = client.keys().watch("/a");
+        let (began, mut ticks) = (std::time::Instant::now(), 0);
+        let change = loop {
+            tokio::select! {
+                change = watch.next() => break change,
+                () = tokio::time::sleep(ms(1000)) => ticks += 1,
+            }
+        };
+        assert_eq!(change.unwrap().unwrap().index(), Some(10), "nothing is lost either");
+        assert!(ticks >= 1 && began.elapsed() < ms(6000), "{ticks} {:?}", began.elapsed());
+        assert_eq!(server.count(), 3);
     }
 
     #[tokio::test]
@@ -229,7 +254,7 @@ mod iterators {
             .filter(|index| index.as_ref().is_ok_and(|index| index % 2 == 1))
             .take(3)
             .collect();
-        assert_eq!(indices.unwrap(), [1, 3, 5]);
+        assert_eq!(indices.unwrap(), [9, 11, 13]);
     }
 
     #[test]
@@ -268,7 +293,7 @@ mod iterators {
         let watch = client(&server).keys().watch("/a");
         let interrupt = watch.interrupt().clone();
         let thread = thread::spawn(move || {
-            let mut last = 0;
+            let mut last = 7;
             for change in watch {
                 let Ok(change) = change else { break };
                 assert_eq!(change.index(), Some(last + 1));
@@ -278,6 +303,6 @@ mod iterators {
         });
         server.until_seen(5);
         interrupt.stop();
-        assert!(thread.join().unwrap() >= 4);
+        assert!(thread.join().unwrap() >= 11);
     }
 }
