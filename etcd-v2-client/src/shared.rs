@@ -194,6 +194,11 @@ impl<C: Conversation> Learning<C> {
         self.shared.cluster().route()
     }
 
+    /// Whether anybody wants to know what the conversation does.
+    fn is_observed(&self) -> bool {
+        self.attempts.are_followed() || self.span.is_followed() || self.shared.hooks.is_on()
+    }
+
     fn learn(&mut self, now: Duration) {
         let Some(mut detour) = self.conversation.detour(now) else { return };
         if let Some(earlier) = &self.followed {
@@ -236,16 +241,20 @@ impl<C: Conversation> Conversation for Learning<C> {
 
     fn poll(&mut self, now: Duration) -> Action<C::Item> {
         self.last = (now, Instant::now());
+        // An action is large, so it is not put aside unless somebody wants to see it.
+        if !self.is_observed() {
+            return self.conversation.poll(now);
+        }
         let action = self.conversation.poll(now);
         self.span.asked(&action);
-        if self.attempts.are_followed() || self.shared.hooks.is_on() {
-            self.attempts.asked(now, &action, &self.shared);
-        }
+        self.attempts.asked(now, &action, &self.shared);
         action
     }
 
     fn handle(&mut self, now: Duration, event: Event) {
-        self.attempts.heard(now, &event, &self.shared);
+        if self.attempts.are_followed() {
+            self.attempts.heard(now, &event, &self.shared);
+        }
         self.conversation.handle(now, event);
         self.learn(now);
     }
