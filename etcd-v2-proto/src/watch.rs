@@ -203,7 +203,7 @@ impl Conversation for Watch {
 }
 
 /// Whether asking again can only bring the same error.
-fn is_permanent(error: &Error) -> bool {
+pub(crate) fn is_permanent(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Etcd(refusal) => {
             !matches!(refusal.code, Code::RAFT_INTERNAL | Code::LEADER_ELECT)

@@ -35,7 +35,11 @@ pub struct Wait {
 impl Wait {
     /// Waits for a change of this key after now.
     pub fn new(key: impl Into<String>) -> Self {
-        Self { target: Target::new(key), after: None, recursive: false }
+        Self::at(Target::new(key))
+    }
+
+    pub(super) const fn at(target: Target) -> Self {
+        Self { target, after: None, recursive: false }
     }
 
     /// Waits for a change after this index instead (`waitIndex`, which is one more). The server

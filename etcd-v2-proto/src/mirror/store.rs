@@ -1,0 +1,402 @@
+//! The nodes of a mirror: an ordered map whose copies share what they have in common.
+//!
+//! It is a B-tree whose leaves, the *runs*, are small [trees](crate::tree) of a few dozen nodes each. So a
+//! node costs little more than its text, there is no allocation for a single one, and it is read through
+//! the same view as a node of an answer. A change copies one run and the forks above it, unless nobody
+//! else has them: the rest is shared with all earlier copies. A fork holds neither keys nor bounds; the
+//! first key below it is looked up where it is.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::tree::{Node, Tree};
+
+use super::order::{is_within, order};
+
+/// An ordered map from keys to nodes; to clone it is to count one more.
+#[derive(Clone, Default)]
+pub(super) struct Store {
+    root: Option<Branch>,
+    size: Size,
+}
+
+/// How many nodes there are, and how many bytes their strings have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    nodes: usize,
+    text: usize,
+}
+
+#[derive(Clone)]
+enum Branch {
+    /// Some nodes in order; never empty.
+    Run(Arc<Tree>),
+    /// Branches in order, all of the same height; never empty.
+    Fork(Arc<Vec<Self>>),
+}
+
+/// Where a node is.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    run: &'a Arc<Tree>,
+    index: u32,
+}
+
+/// What is to change in a run.
+#[derive(Clone, Copy)]
+enum Edit<'a> {
+    /// This node is there, instead of one of the same key.
+    Put(Node<'a>),
+    /// Nothing is within this directory.
+    Cut(&'a str),
+}
+
+impl Store {
+    /// The nodes of a listing, which are in order and have different keys.
+    pub(super) fn from_sorted(nodes: &[Node<'_>]) -> Self {
+        let mut rest = nodes;
+        let mut level = Vec::with_capacity(nodes.len() / FILL + 1);
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |node: &&Node<'_>| {
+                bytes += node.text_len();
+                bytes <= RUN_BYTES
+            };
+            let count = rest.iter().take(FILL).take_while(fits).count().max(1);
+            let (run, after) = rest.split_at(count);
+            level.push(Branch::Run(Tree::gather(run)));
+            rest = after;
+        }
+        Self { root: grown(level, FILL), size: Size::of(nodes) }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.size.nodes
+    }
+
+    /// How many bytes the strings of all nodes have.
+    pub(super) const fn text_len(&self) -> usize {
+        self.size.text
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Node<'_>> {
+        self.place(key).map(Place::node)
+    }
+
+    /// The place of a key that is there.
+    pub(super) fn place(&self, key: &str) -> Option<Place<'_>> {
+        let place = self.last(|own| order(own, key) != Ordering::Greater)?;
+        Some(place).filter(|place| place.node().key() == key)
+    }
+
+    /// The first and the last place within a directory, the directory's own included.
+    pub(super) fn within(&self, directory: &str) -> Option<(Place<'_>, Place<'_>)> {
+        let first = self.first_not(|key| order(key, directory) == Ordering::Less)?;
+        let is_before = |key: &str| order(key, directory) == Ordering::Less;
+        let last = self.last(|key| is_before(key) || is_within(key, directory))?;
+        is_within(first.node().key(), directory).then_some((first, last))
+    }
+
+    /// The first and the last place of all.
+    pub(super) fn all(&self) -> Option<(Place<'_>, Place<'_>)> {
+        Some((self.first_not(|_| false)?, self.last(|_| true)?))
+    }
+
+    /// The place after one of this store.
+    pub(super) fn after<'a>(&'a self, place: Place<'a>) -> Option<Place<'a>> {
+        let index = place.index + 1;
+        if index < place.run.count() {
+            return Some(Place { index, ..place });
+        }
+        self.first_after(place.node().key())
+    }
+
+    /// The place before one of this store.
+    pub(super) fn before<'a>(&'a self, place: Place<'a>) -> Option<Place<'a>> {
+        match place.index.checked_sub(1) {
+            Some(index) => Some(Place { index, ..place }),
+            None => self.last_before(place.node().key()),
+        }
+    }
+
+    /// The last place before a key.
+    pub(super) fn last_before(&self, key: &str) -> Option<Place<'_>> {
+        self.last(|own| order(own, key) == Ordering::Less)
+    }
+
+    /// The first place after a key.
+    pub(super) fn first_after(&self, key: &str) -> Option<Place<'_>> {
+        self.first_not(|own| order(own, key) != Ordering::Greater)
+    }
+
+    /// The place after a node and all that is below it.
+    pub(super) fn after_all_within(&self, directory: &str) -> Option<Place<'_>> {
+        self.first_not(|key| order(key, directory) == Ordering::Less || is_within(key, directory))
+    }
+
+    /// The last place whose key is among those that come first: the first ones, for which this holds.
+    fn last(&self, is_among: impl Fn(&str) -> bool) -> Option<Place<'_>> {
+        let mut branch = self.root.as_ref()?;
+        loop {
+            match branch {
+                Branch::Fork(fork) => {
+                    let count = fork.partition_point(|branch| is_among(branch.first_key()));
+                    branch = fork.get(count.checked_sub(1)?)?;
+                }
+                Branch::Run(run) => {
+                    let count = count_first(run, is_among);
+                    return Some(Place { run, index: count.checked_sub(1)? });
+                }
+            }
+        }
+    }
+
+    /// The first place whose key is not among those that come first.
+    fn first_not(&self, is_among: impl Fn(&str) -> bool) -> Option<Place<'_>> {
+        let mut branch = self.root.as_ref()?;
+        // What follows the branches that were gone down, the closest one.
+        let mut next = None;
+        loop {
+            match branch {
+                Branch::Fork(fork) => {
+                    let count = fork.partition_point(|branch| is_among(branch.first_key()));
+                    next = fork.get(count).or(next);
+                    match count.checked_sub(1) {
+                        Some(down) => branch = fork.get(down)?,
+                        None => return next.map(|next| Place { run: next.first_run(), index: 0 }),
+                    }
+                }
+                Branch::Run(run) => {
+                    let index = count_first(run, is_among);
+                    let next = next.map(|next| Place { run: next.first_run(), index: 0 });
+                    return if index < run.count() { Some(Place { run, index }) } else { next };
+                }
+            }
+        }
+    }
+
+    /// Puts a node where its key belongs.
+    pub(super) fn put(&mut self, node: Node<'_>) {
+        self.edit(node.key(), Edit::Put(node));
+    }
+
+    /// Removes a node and all that is below it.
+    pub(super) fn cut(&mut self, directory: &str) {
+        while let Some((first, _)) = self.within(directory) {
+            let key = first.node().key().to_owned();
+            self.edit(&key, Edit::Cut(directory));
+        }
+    }
+
+    /// Changes the run that a key belongs to.
+    fn edit(&mut self, at: &str, edit: Edit<'_>) {
+        let parts = match self.root.take() {
+            Some(root) => root.edit(at, edit, &mut self.size),
+            None => edited(&[], edit, &mut self.size),
+        };
+        self.root = grown(parts, FORK);
+        while let Some(Branch::Fork(fork)) = &self.root
+            && let [only] = fork.as_slice()
+        {
+            self.root = Some(only.clone());
+        }
+    }
+}
+
+impl Size {
+    fn of(nodes: &[Node<'_>]) -> Self {
+        Self { nodes: nodes.len(), text: text_len(nodes) }
+    }
+
+    const fn with(self, other: Self) -> Self {
+        Self { nodes: self.nodes + other.nodes, text: self.text + other.text }
+    }
+
+    const fn without(self, other: Self) -> Self {
+        Self { nodes: self.nodes - other.nodes, text: self.text - other.text }
+    }
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn node(self) -> Node<'a> {
+        Node::new(self.run, self.index)
+    }
+
+    pub(super) fn is(self, other: Place<'_>) -> bool {
+        self.index == other.index && self.is_near(other)
+    }
+
+    /// The first place of the same run.
+    pub(super) const fn first_of_run(self) -> Self {
+        Self { index: 0, ..self }
+    }
+
+    /// The last place of the same run.
+    pub(super) fn last_of_run(self) -> Self {
+        Self { index: self.run.count().saturating_sub(1), ..self }
+    }
+
+    /// Whether the two places are in one run, which two stores may share.
+    pub(super) fn is_near(self, other: Place<'_>) -> bool {
+        Arc::ptr_eq(self.run, other.run)
+    }
+}
+
+impl Branch {
+    fn first_run(&self) -> &Arc<Tree> {
+        let mut branch = self;
+        loop {
+            match branch {
+                Self::Run(run) => return run,
+                // A fork is never empty.
+                Self::Fork(fork) => branch = &fork[0],
+            }
+        }
+    }
+
+    fn first_key(&self) -> &str {
+        Node::new(self.first_run(), 0).key()
+    }
+
+    /// What becomes of a branch, in which a key belongs, with this edit: any number of branches of its
+    /// height.
+    fn edit(self, at: &str, edit: Edit<'_>, size: &mut Size) -> Vec<Self> {
+        match self {
+            Self::Run(run) => edited(&nodes(&run), edit, size),
+            Self::Fork(mut fork) => {
+                let branches = Arc::make_mut(&mut fork);
+                let is_before = |branch: &Self| order(branch.first_key(), at) != Ordering::Greater;
+                let down = branches.partition_point(is_before).saturating_sub(1);
+                let parts = branches.remove(down).edit(at, edit, size);
+                let is_one = parts.len() == 1;
+                branches.splice(down..down, parts);
+                if is_one {
+                    merge_if_small(branches, down);
+                }
+                if branches.len() <= FORK {
+                    let is_empty = branches.is_empty();
+                    return if is_empty { Vec::new() } else { vec![Self::Fork(fork)] };
+                }
+                forks(branches, FORK / 2 + 1)
+            }
+        }
+    }
+
+    fn is_small(&self) -> bool {
+        match self {
+            Self::Run(run) => run.count() as usize <= RUN / 4,
+            Self::Fork(fork) => fork.len() <= FORK / 4,
+        }
+    }
+
+    /// One branch for two neighbours, if it leaves some room.
+    fn join(&self, after: &Self) -> Option<Self> {
+        match (self, after) {
+            (Self::Run(a), Self::Run(b)) => {
+                let nodes: Vec<_> = nodes(a).into_iter().chain(nodes(b)).collect();
+                let fits = nodes.len() <= FILL && text_len(&nodes) <= RUN_BYTES;
+                fits.then(|| Self::Run(Tree::gather(&nodes)))
+            }
+            (Self::Fork(a), Self::Fork(b)) if a.len() + b.len() <= FILL => {
+                Some(Self::Fork(Arc::new(a.iter().chain(&**b).cloned().collect())))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Puts a branch that has become small together with a neighbour, so that many removals do not leave
+/// many small branches.
+fn merge_if_small(branches: &mut Vec<Branch>, at: usize) {
+    if !branches.get(at).is_some_and(Branch::is_small) {
+        return;
+    }
+    for first in [Some(at), at.checked_sub(1)].into_iter().flatten() {
+        if let Some([a, b]) = branches.get(first..first + 2)
+            && let Some(joined) = a.join(b)
+        {
+            branches.splice(first..first + 2, [joined]);
+            return;
+        }
+    }
+}
+
+/// What becomes of a run with this edit: any number of runs.
+fn edited(nodes: &[Node<'_>], edit: Edit<'_>, size: &mut Size) -> Vec<Branch> {
+    let mut after = Vec::with_capacity(nodes.len() + 1);
+    match edit {
+        Edit::Cut(directory) => {
+            after.extend(nodes.iter().filter(|node| !is_within(node.key(), directory)));
+        }
+        Edit::Put(node) => {
+            let before = |own: &Node<'_>| order(own.key(), node.key()) == Ordering::Less;
+            let (first, rest) = nodes.split_at(nodes.partition_point(before));
+            after.extend(first);
+            after.push(node);
+            after.extend(rest.iter().filter(|own| own.key() != node.key()));
+        }
+    }
+    *size = size.with(Size::of(&after)).without(Size::of(nodes));
+    let mut runs = Vec::new();
+    let mut rest = vec![after.as_slice()];
+    while let Some(nodes) = rest.pop() {
+        let fits = nodes.len() <= 1 || (nodes.len() <= RUN && text_len(nodes) <= RUN_BYTES);
+        if fits {
+            runs.extend((!nodes.is_empty()).then(|| Branch::Run(Tree::gather(nodes))));
+        } else {
+            let (first, second) = nodes.split_at(nodes.len() / 2);
+            rest.extend([second, first]);
+        }
+    }
+    runs
+}
+
+/// One branch for as many as there are.
+fn grown(mut level: Vec<Branch>, size: usize) -> Option<Branch> {
+    while level.len() > 1 {
+        level = forks(&level, size);
+    }
+    level.pop()
+}
+
+/// Forks of up to so many branches each.
+fn forks(branches: &[Branch], size: usize) -> Vec<Branch> {
+    branches.chunks(size).map(|chunk| Branch::Fork(Arc::new(chunk.to_vec()))).collect()
+}
+
+fn nodes(run: &Arc<Tree>) -> Vec<Node<'_>> {
+    (0..run.count()).map(|index| Node::new(run, index)).collect()
+}
+
+fn text_len(nodes: &[Node<'_>]) -> usize {
+    nodes.iter().map(|node| node.text_len()).sum()
+}
+
+/// How many nodes of a run come first, as long as this holds for their keys.
+fn count_first(run: &Arc<Tree>, is_among: impl Fn(&str) -> bool) -> u32 {
+    let (mut low, mut high) = (0, run.count());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_among(Node::new(run, middle).key()) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// How many nodes a run has at most: each change copies one run.
+const RUN: usize = 32;
+/// How many bytes of text a run has at most, unless a single node has more.
+const RUN_BYTES: usize = 16 << 10;
+/// How many branches a fork has at most.
+const FORK: usize = 32;
+/// How full runs and forks are made, so that the next change does not split them.
+const FILL: usize = 24;
+
+#[cfg(test)]
+mod tests;
