@@ -224,6 +224,16 @@ impl Route {
         (expected != found).then_some(ErrorKind::WrongCluster { expected, found })
     }
 
+    /// Which cluster answered first, if one has.
+    pub(crate) const fn cluster_id(&self) -> Option<ClusterId> {
+        self.cluster_id
+    }
+
+    /// The same for the members of this cluster, or of whichever.
+    pub(crate) fn to_cluster(&self, id: Option<ClusterId>) -> Self {
+        Self { cluster_id: id, ..self.clone() }
+    }
+
     /// Begins where a call was answered.
     pub(crate) fn follow(&mut self, detour: &Detour) {
         self.cluster_id = self.cluster_id.or(detour.cluster_id);

@@ -39,9 +39,155 @@ impl Framer {
     }
 }
 
+/// Takes a body apart that is one document after the other, as of a stream of changes.
+///
+/// Only the limits of objects are looked for; whether what is between them makes sense is for the
+/// decoder to say. So what begins with anything else than an object is handed out as it is.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    body: Vec<u8>,
+    limit: usize,
+    /// How much of the body was looked at.
+    seen: usize,
+    /// How much of that is the space before a document.
+    blank: usize,
+    /// How many brackets are open.
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Documents {
+    /// Documents of at most `limit` bytes.
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self {
+            body: Vec::new(),
+            limit,
+            seen: 0,
+            blank: 0,
+            depth: 0,
+            in_string: false,
+            escaped: false,
+        }
+    }
+
+    pub(crate) fn push(&mut self, chunk: &Bytes) {
+        self.body.extend_from_slice(chunk);
+    }
+
+    /// Whether a document has begun of which the end is still to come.
+    pub(crate) fn is_amid(&self) -> bool {
+        !self.body.iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// The next whole document, if there is one.
+    pub(crate) fn take(&mut self) -> Result<Option<Vec<u8>>, Overflow> {
+        while let Some(byte) = self.body.get(self.seen) {
+            self.seen += 1;
+            let ends = match byte {
+                _ if self.escaped => {
+                    self.escaped = false;
+                    false
+                }
+                b'\\' if self.in_string => {
+                    self.escaped = true;
+                    false
+                }
+                b'"' if self.depth > 0 => {
+                    self.in_string = !self.in_string;
+                    false
+                }
+                _ if self.in_string => false,
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    false
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.depth == 0
+                }
+                byte if self.depth == 0 => {
+                    self.blank += usize::from(byte.is_ascii_whitespace());
+                    !byte.is_ascii_whitespace()
+                }
+                _ => false,
+            };
+            if self.seen - self.blank > self.limit {
+                return Err(Overflow { limit: self.limit });
+            }
+            if ends {
+                let rest = self.body.split_off(self.seen);
+                (self.seen, self.blank) = (0, 0);
+                return Ok(Some(std::mem::replace(&mut self.body, rest)));
+            }
+        }
+        if !self.is_amid() {
+            self.body.clear();
+            (self.seen, self.blank) = (0, 0);
+        }
+        Ok(None)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn documents(pieces: &[&[u8]]) -> (Vec<String>, bool) {
+        let mut documents = Documents::new(1000);
+        let mut found = Vec::new();
+        for piece in pieces {
+            documents.push(&Bytes::copy_from_slice(piece));
+            while let Some(body) = documents.take().unwrap() {
+                found.push(String::from_utf8(body).unwrap().trim().to_owned());
+            }
+        }
+        (found, documents.is_amid())
+    }
+
+    #[test]
+    fn documents_are_the_same_however_they_are_cut() {
+        const BODY: &str = "{\"a\":{\"b\":\"}{\\\"[\\\\\"}}\n{\"c\":[[],{}]}\n\n {\"\u{e9}\":1}\n";
+        let whole = vec!["{\"a\":{\"b\":\"}{\\\"[\\\\\"}}", "{\"c\":[[],{}]}", "{\"\u{e9}\":1}"];
+        let bytes = BODY.as_bytes();
+        for cut in 0..=bytes.len() {
+            let (found, amid) = documents(&[&bytes[..cut], &bytes[cut..]]);
+            assert_eq!((found, amid), (whole.iter().map(|s| (*s).to_owned()).collect(), false));
+        }
+        let each: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(documents(&each).0, whole);
+        let last = BODY.rfind('}').unwrap();
+        for end in 0..=last {
+            let (found, amid) = documents(&[&bytes[..end]]);
+            let begun = !BODY.get(..end).map_or("x", str::trim_end).is_empty();
+            assert!(
+                found.len() < 3 && (amid || !begun || end_of_one(BODY, end)),
+                "{end}: {found:?}"
+            );
+        }
+    }
+
+    fn end_of_one(body: &str, end: usize) -> bool {
+        body.get(..end).is_some_and(|text| text.trim_end().ends_with('}'))
+    }
+
+    #[test]
+    fn what_is_no_object_is_handed_out_for_the_decoder_to_refuse() {
+        assert_eq!(documents(&[b"null"]).0[0], "n");
+        assert_eq!(documents(&[b"} "]).0, ["}"]);
+    }
+
+    #[test]
+    fn a_document_has_a_limit_and_the_stream_has_none() {
+        let mut documents = Documents::new(7);
+        documents.push(&Bytes::from("{\"a\":1}\r\n".repeat(10)));
+        for _ in 0..10 {
+            assert!(documents.take().unwrap().is_some());
+        }
+        assert!(documents.take().unwrap().is_none());
+        documents.push(&Bytes::from_static(b" {\"a\":123"));
+        assert_eq!(documents.take().unwrap_err().limit, 7);
+    }
 
     #[test]
     fn limit_is_inclusive() {

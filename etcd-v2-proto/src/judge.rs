@@ -4,7 +4,9 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::conversation::{Cause, Failure};
-use crate::error::{ApiError, ErrorKind, EtcdError, Outcome, RedirectError, Unexpected};
+use crate::error::{
+    ApiError, Code, Error, ErrorKind, EtcdError, Outcome, RedirectError, Unexpected,
+};
 use crate::request::Purpose;
 
 /// What a refusal means for the call.
@@ -98,6 +100,27 @@ pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind) -> Verdict {
     let refused = matches!(kind, ErrorKind::NotLeader);
     let outcome = if refused { Outcome::Rejected } else { Outcome::Applied };
     Verdict { kind, outcome, ask_others }
+}
+
+/// Whether the same request can only bring the same error, whenever and wherever it is sent.
+pub(crate) fn stays(error: &Error) -> bool {
+    let is_about_the_request = |status: StatusCode| {
+        status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429)
+    };
+    match error.kind() {
+        ErrorKind::Etcd(refusal) => !matches!(
+            refusal.code,
+            Code::RAFT_INTERNAL | Code::LEADER_ELECT | Code::WATCHER_CLEARED
+        ),
+        ErrorKind::Api(refusal) => is_about_the_request(refusal.status),
+        ErrorKind::Unexpected(answer) => is_about_the_request(answer.status),
+        ErrorKind::Invalid(_)
+        | ErrorKind::V2Disabled
+        | ErrorKind::TooLarge { .. }
+        | ErrorKind::RequestLineTooLong { .. }
+        | ErrorKind::Stopped => true,
+        _ => false,
+    }
 }
 
 fn read(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {

@@ -66,10 +66,10 @@ use crate::error::{Error, ErrorKind, Gap, GapReason};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
 use crate::json::Malformed;
+use crate::judge;
 use crate::keys::{Change, Get, Wait};
-use crate::policy::Policy;
 use crate::start::Start;
-use crate::watch::{Watch, is_permanent};
+use crate::watch::Watch;
 
 /// Keeps a copy of a subtree, the [`Snapshot`], and yields each [`Update`] of it, and errors.
 ///
@@ -226,13 +226,6 @@ impl Mirror {
         None
     }
 
-    fn gap_in(&self, error: &Error) -> Option<Gap> {
-        let from = self.snapshot.index.unwrap_or_default() + 1;
-        let cleared = error.etcd().filter(|_| error.is_history_cleared());
-        let gap = cleared.map(|refusal| Gap::new(from, refusal.index, GapReason::HistoryCleared));
-        error.gap().cloned().or(gap)
-    }
-
     /// Changes may be missing, so all is listed again.
     fn missed(&mut self, now: Duration, gap: Gap) -> State {
         self.status.connected = false;
@@ -249,14 +242,14 @@ impl Mirror {
     fn failed(&mut self, now: Duration, error: Error) -> State {
         // What no etcd answers may be a proxy's, or cut short on the way.
         let may_pass = matches!(error.kind(), ErrorKind::Unexpected(_)) && !error.is_unauthorized();
-        let is_over = is_permanent(&error) && !may_pass;
+        let is_over = judge::stays(&error) && !may_pass;
         self.error = Some(error);
         self.fruitless = self.fruitless.saturating_add(1);
         if is_over { State::Over } else { self.rest(now) }
     }
 
     fn rest(&mut self, now: Duration) -> State {
-        let pause = self.jitter.up_to(Policy::pause_after(self.fruitless));
+        let pause = self.jitter.up_to(self.start.policy.watch_pause_after(self.fruitless));
         State::Resting { until: now.saturating_add(pause) }
     }
 
@@ -315,9 +308,9 @@ impl Conversation for Mirror {
                         Action::Read { timeout } => return Action::Read { timeout },
                         Action::Wait(pause) => return Action::Wait(pause),
                         Action::Yield(Ok(change)) => self.changed(now, &change),
-                        Action::Yield(Err(error)) => match self.gap_in(&error) {
-                            Some(gap) => Some(self.missed(now, gap)),
-                            None if is_permanent(&error) => Some(self.failed(now, error)),
+                        Action::Yield(Err(error)) => match error.gap() {
+                            Some(gap) => Some(self.missed(now, gap.clone())),
+                            None if judge::stays(&error) => Some(self.failed(now, error)),
                             None => {
                                 self.error = Some(error);
                                 None

@@ -47,6 +47,19 @@ pub struct Policy {
     /// The longest to wait for the head of a wait, at each endpoint. 5 seconds: real servers send it at
     /// once. Behind etcd's own v2 proxy, which holds it back until the first change, use `None`.
     pub wait_head: Option<Duration>,
+    /// How long a watch is content with silence before it asks anew, which is how it notices a member
+    /// that hangs or is gone, and how the history that it may need stays within reach. 30 seconds; less
+    /// where the store is written to so much that its history of 1000 changes would be at risk, though
+    /// not below a second for that. Up to a quarter is cut off at random. With `None`, silence means
+    /// nothing, and a watch may wait for ever for a member that is gone.
+    ///
+    /// A member that fell silent is left after this and [`wait_head`](Self::wait_head), or
+    /// [`connect`](Self::connect) if nobody takes the connection: after 35 seconds at most by default,
+    /// for each member that is silent.
+    pub watch_idle: Option<Duration>,
+    /// The longest pause of a watch between attempts that come to nothing. 1 second; the first one is 25
+    /// milliseconds, each is twice as long as the one before, and all are shortened at random.
+    pub watch_pause: Duration,
     /// What the two limits for heads of local reads are raised by while credentials are in use,
     /// since the server hashes the password for every request. 300 milliseconds.
     pub auth_allowance: Duration,
@@ -95,6 +108,8 @@ impl Default for Policy {
             listing_head: Some(Duration::from_secs(1)),
             write_head: Some(Duration::from_secs(7)),
             wait_head: Some(Duration::from_secs(5)),
+            watch_idle: Some(Duration::from_secs(30)),
+            watch_pause: LONGEST_PAUSE,
             auth_allowance: Duration::from_millis(300),
             silence: Some(Duration::from_secs(10)),
             max_answer: 64 << 20,
@@ -143,11 +158,22 @@ impl Policy {
 
     /// The longest pause before the pass after this one (counted from 0).
     pub(crate) fn pause_after(pass: u32) -> Duration {
-        const FIRST: Duration = Duration::from_millis(25);
-        const LONGEST: Duration = Duration::from_secs(1);
-        FIRST.saturating_mul(2_u32.saturating_pow(pass)).min(LONGEST)
+        growing(pass).min(LONGEST_PAUSE)
+    }
+
+    /// The longest pause of a watch after so many attempts that came to nothing (less one).
+    pub(crate) fn watch_pause_after(&self, failures: u32) -> Duration {
+        growing(failures).min(self.watch_pause)
     }
 }
+
+fn growing(times: u32) -> Duration {
+    const FIRST: Duration = Duration::from_millis(25);
+    FIRST.saturating_mul(2_u32.saturating_pow(times))
+}
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A check that is asked before a redirect is followed; see [`Policy::check_redirect`].
 #[derive(Clone)]

@@ -1,51 +1,79 @@
-//! Waits, strung together: every change of a key, one after the other.
+//! Waits, strung together: every change of a key, one after the other, or else a word about a gap.
 //!
-//! | state | action or event | next |
+//! | state | what comes | next |
 //! |---|---|---|
-//! | idle | | waiting, from the index after the last change |
-//! | waiting | the wait yields | yield the change, idle |
-//! | waiting | the wait yields a change of another key | idle |
-//! | waiting | the wait ends empty | resting |
-//! | waiting | the history is gone, but the watch was idle up to a later index | idle |
-//! | waiting | stopped | yield the error, over |
-//! | waiting | the wait fails, for now | yield the error, resting |
-//! | waiting | the wait fails, for good | yield the error, over |
-//! | resting | elapsed | idle |
+//! | idle | | checking if there is a doubt, else waiting |
+//! | waiting, checking | accepted by another cluster | yield the gap, idle |
+//! | waiting | accepted, and changes may have been left out before | idle |
+//! | waiting, checking | accepted | the same |
+//! | waiting | a change, of a stream that goes on | yield it if it is one that is asked for, waiting |
+//! | waiting | a change | yield it if it is one that is asked for, idle |
+//! | checking | a change that had not been told | yield the gap, idle |
+//! | checking | a change | idle |
+//! | waiting | silence, of a member that lags behind | looking whether the index went back |
+//! | waiting, checking | silence | idle |
+//! | waiting | the history is gone, after a stretch that was silent | idle |
+//! | waiting | the history is gone, for a single key | looking whether the key was touched |
+//! | waiting, checking | the history is gone | yield the gap, idle |
+//! | looking | the key, or that there is none | yield the gap if there is one, idle |
+//! | waiting, checking, looking | all members are of another cluster | idle |
+//! | waiting, checking, looking | failed for good, or stopped | yield the error, over |
+//! | waiting, checking, looking | ended empty | resting |
+//! | waiting, checking, looking | failed for now | yield the error, resting |
+//! | resting | elapsed, failed | idle |
 //! | resting | failed, because stopped | yield the error, over |
 //!
-//! After a change, the next wait begins after that change's index. A watch that began "now" is pinned to
-//! the index that the first head tells, so that an interruption loses nothing. After any other wait that
-//! ended without a change, the next one begins where that one did. Only if the history from there on is
-//! gone by then, and the wait had been idle for a while, it begins after the index that the head told:
-//! the server had looked at everything up to there before it had to wait.
+//! *Idle* only stands between two others: it lasts no time. What is known of the indexes, and why
+//! nothing is lost between two waits, is in `place`; a single wait is in `waiting`.
+//!
+//! # Silence
+//!
+//! A wait that hears nothing for [`Policy::watch_idle`] is begun anew, on a new connection. That is how
+//! a member is found out that hangs, is cut off or gone: the new wait gets no head within
+//! [`Policy::wait_head`], and the next endpoint is asked. It keeps a quiet key within the history, too,
+//! and it brings to light what open waits are not told of.
+//!
+//! # Streams
+//!
+//! With [`Wait::stream`], a wait that follows a change which happened while the watch was open asks for
+//! a stream: the watch is up to date. etcd sends but one change from its history and then, for ever,
+//! nothing; so a stream that begins with a change that is not newer than its head is left for a wait. So
+//! is one that broke or was silent for too long, and one that told of more indexes than the doubts of
+//! `place` could be settled for.
+
+mod place;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-
+use self::place::{Place, STRETCH, Sight};
+use self::waiting::{Turn, Waiting};
 use crate::cluster::{Detour, Route};
 use crate::conversation::{Action, Cause, Conversation, Event};
-use crate::error::{Code, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
 use crate::json::Malformed;
-use crate::keys::{Change, Wait};
+use crate::judge;
+use crate::keys::{Change, Get, Wait};
 use crate::policy::Policy;
 
-/// Every change of a key from some index on. Yields changes and errors.
+/// Every change of a key from some index on, in order, each once. Yields changes and errors.
 ///
-/// After an error that may pass it goes on, with growing pauses; after any other, such as missing
-/// rights or history that the server has dropped, it ends.
+/// After an error that may pass it goes on, with growing pauses. Where changes may be missing, the error
+/// is a [`Gap`](crate::Gap), after which it goes on, too. After any other error, such as missing
+/// rights, it ends.
 pub struct Watch {
     wait: Wait,
     route: Route,
     policy: Arc<Policy>,
     jitter: Jitter,
     seed: u64,
-    /// Up to which index an idle wait has certainly seen everything.
-    idle_at: Option<u64>,
+    place: Place,
+    /// Whether the last change was told as it happened.
+    is_up_to_date: bool,
     /// How many waits in a row came to nothing.
     failures: u32,
     state: State,
@@ -53,11 +81,10 @@ pub struct Watch {
 
 enum State {
     Idle,
-    /// `seen` is the index that the head told, once it means something.
-    Waiting {
-        exchange: Box<Exchange<Wait>>,
-        seen: Option<u64>,
-    },
+    Waiting(Box<Waiting>),
+    /// Looks through a stretch that has been told.
+    Checking(Box<Waiting>),
+    Looking(Box<Exchange<Get>>, Question),
     Resting {
         until: Duration,
     },
@@ -66,18 +93,30 @@ enum State {
     Over,
 }
 
+/// What a read is to answer.
+#[derive(Clone, Copy)]
+enum Question {
+    /// Whether the key was touched in the history that is gone, which is up to here.
+    WasTouched(u64),
+    /// Whether the index of the store went back.
+    WentBack,
+}
+
+type Step = (State, Option<Result<Change, Error>>);
+
 impl Watch {
     /// A watch that begins with this wait. `seed` makes its pauses differ from those of others.
     #[must_use]
-    pub const fn new(wait: Wait, route: Route, policy: Arc<Policy>, seed: u64) -> Self {
-        let jitter = Jitter::new(seed);
-        Self { wait, route, policy, jitter, seed, idle_at: None, failures: 0, state: State::Idle }
+    pub fn new(wait: Wait, route: Route, policy: Arc<Policy>, seed: u64) -> Self {
+        let (place, jitter) = (Place::new(wait.index()), Jitter::new(seed));
+        let (is_up_to_date, failures, state) = (false, 0, State::Idle);
+        Self { wait, route, policy, jitter, seed, place, is_up_to_date, failures, state }
     }
 
     /// The index after which changes have yet to come; none while that is "now".
     #[must_use]
     pub const fn index(&self) -> Option<u64> {
-        self.wait.index()
+        self.place.after()
     }
 
     /// Takes another route from the next wait on.
@@ -85,83 +124,186 @@ impl Watch {
         self.route = route;
     }
 
-    /// What is next after a wait ended.
-    fn after(&mut self, now: Duration, seen: Option<u64>, end: Result<Change, Error>) -> Step {
-        let before = self.wait.index();
-        let error = match end {
-            Ok(change) if change.index() > before => {
-                self.advance(change.index());
-                (self.failures, self.idle_at) = (0, None);
-                // From its history, etcd also tells of a removed directory whose name is but the
-                // beginning of the watched one.
-                let concerns = change.key().is_some_and(|key| self.wait.concerns(key));
-                return (State::Idle, concerns.then_some(Ok(change)));
-            }
-            Ok(_) => Malformed::new(0, "a change after the index that was asked for").into(),
-            Err(error) => error,
-        };
-        if before.is_none() {
-            self.advance(seen);
-        } else {
-            self.idle_at = self.idle_at.max(seen);
+    /// Begins whatever is due.
+    fn begin(&mut self, now: Duration) -> State {
+        let check = self.place.doubtful_after();
+        let stream = std::mem::take(&mut self.is_up_to_date) && check.is_none();
+        let stream = stream && self.wait.may_stream();
+        let mut wait = self.wait.clone();
+        if let Some(after) = check.or_else(|| self.place.after()) {
+            wait = wait.after(after);
         }
-        if error.is_history_cleared() && self.idle_at > before {
-            let idle_at = self.idle_at.take();
-            self.advance(idle_at);
+        if stream {
+            wait = wait.streaming();
+        }
+        let (exchange, limit) = (self.exchange(wait.clone(), now), self.policy.max_answer);
+        let waiting = Box::new(Waiting::new(wait, exchange, stream.then_some(limit)));
+        if check.is_some() { State::Checking(waiting) } else { State::Waiting(waiting) }
+    }
+
+    fn ask(&mut self, question: Question, now: Duration) -> Step {
+        let look = self.wait.look();
+        (State::Looking(Box::new(self.exchange(look, now)), question), None)
+    }
+
+    fn exchange<R: crate::Request>(&mut self, request: R, now: Duration) -> Exchange<R> {
+        self.seed = self.seed.wrapping_add(1);
+        let route = self.place.guard(&self.route);
+        Exchange::new(request, route, Arc::clone(&self.policy), self.seed, now)
+    }
+
+    /// A wait that was accepted, with how long it may be silent.
+    fn accepted(&mut self, mut waiting: Box<Waiting>) -> Box<Waiting> {
+        let patience = self.place.patience(&self.policy);
+        waiting.bear(patience.map(|most| most.saturating_sub(self.jitter.up_to(most / 4))));
+        waiting
+    }
+
+    fn changed(&mut self, now: Duration, waiting: Box<Waiting>, change: Change) -> Step {
+        let Some(index) = change.index().filter(|index| Some(*index) > self.place.after()) else {
+            return self.failed(now, None, misplaced());
+        };
+        let head = waiting.meta();
+        self.place.tell(index, &head);
+        self.failures = 0;
+        let ahead = head.etcd_index.map_or(0, |head| index.saturating_sub(head));
+        let goes_on = waiting.is_stream() && (1..STRETCH).contains(&ahead);
+        self.is_up_to_date = !waiting.is_stream() && ahead > 0;
+        let state = if goes_on { State::Waiting(waiting) } else { State::Idle };
+        (state, self.is_told(&change).then_some(Ok(change)))
+    }
+
+    fn checked(&mut self, now: Duration, change: &Change) -> Step {
+        let after = self.place.doubtful_after();
+        let Some(index) = change.index().filter(|index| Some(*index) > after) else {
+            return self.failed(now, None, misplaced());
+        };
+        let gap = self.place.check(index, self.is_told(change));
+        (State::Idle, gap.map(|gap| Err(gap.into())))
+    }
+
+    /// Whether it is a change that an open wait would be told of.
+    fn is_told(&self, change: &Change) -> bool {
+        change.key().is_some_and(|key| self.wait.is_for(key))
+    }
+
+    fn silent(&mut self, now: Duration, waiting: &Waiting) -> Step {
+        if self.place.is_ahead() {
+            return self.ask(Question::WentBack, now);
+        }
+        if waiting.was_silent() {
+            self.place.be_silent(&waiting.meta());
+        }
+        self.failures = 0;
+        (State::Idle, None)
+    }
+
+    fn cleared(&mut self, now: Duration, to: u64) -> Step {
+        if self.place.skip_quiet() {
             return (State::Idle, None);
         }
-        if is_permanent(&error) {
+        if !self.wait.is_recursive() {
+            return self.ask(Question::WasTouched(to), now);
+        }
+        (State::Idle, Some(Err(self.place.lose(to).into())))
+    }
+
+    /// The key was read at this index and had been modified at that one, if it is there.
+    fn looked(&mut self, question: Question, read: Option<u64>, modified: Option<u64>) -> Step {
+        let gap = match question {
+            Question::WasTouched(cleared) => self.place.look(cleared, read, modified),
+            Question::WentBack => self.place.compare(read),
+        };
+        (State::Idle, gap.map(|gap| Err(gap.into())))
+    }
+
+    /// Something came to nothing; a wait may have been silent until then.
+    fn failed(&mut self, now: Duration, waiting: Option<&Waiting>, error: Error) -> Step {
+        if let Some(waiting) = waiting.filter(|waiting| waiting.was_silent()) {
+            self.place.be_silent(&waiting.meta());
+            self.failures = 0;
+        }
+        if let ErrorKind::WrongCluster { expected, .. } = error.kind() {
+            self.place.leave_home(*expected);
+            return (State::Idle, None);
+        }
+        if judge::stays(&error) {
             return (State::Over, Some(Err(error)));
         }
-        let pause = self.jitter.up_to(Policy::pause_after(self.failures));
+        let pause = self.jitter.up_to(self.policy.watch_pause_after(self.failures));
         self.failures = self.failures.saturating_add(1);
         // An empty answer is how some intermediaries end a wait; it only must not make us spin.
         let item = (!matches!(error.kind(), ErrorKind::EmptyBody)).then_some(Err(error));
         (State::Resting { until: now.saturating_add(pause) }, item)
     }
-
-    /// Goes on after this index.
-    fn advance(&mut self, index: Option<u64>) {
-        if let Some(index) = index {
-            self.wait = self.wait.clone().after(index);
-        }
-    }
 }
-
-type Step = (State, Option<Result<Change, Error>>);
 
 impl Conversation for Watch {
     type Item = Result<Change, Error>;
 
     fn poll(&mut self, now: Duration) -> Action<Self::Item> {
         loop {
-            let (exchange, seen) = match &mut self.state {
-                State::Idle => {
-                    self.seed = self.seed.wrapping_add(1);
-                    let (wait, route) = (self.wait.clone(), self.route.clone());
-                    let policy = Arc::clone(&self.policy);
-                    let exchange = Box::new(Exchange::new(wait, route, policy, self.seed, now));
-                    self.state = State::Waiting { exchange, seen: None };
-                    continue;
+            let turn = match &mut self.state {
+                State::Waiting(waiting) | State::Checking(waiting) => {
+                    waiting.poll(now, self.policy.silence)
                 }
-                State::Waiting { exchange, seen } => (exchange, *seen),
-                State::Resting { until } => return Action::Wait(until.saturating_sub(now)),
-                State::Stopped => {
-                    self.state = State::Over;
-                    return Action::Yield(Err(ErrorKind::Stopped.into()));
-                }
+                State::Looking(exchange, _) => Turn::of(exchange.poll(now)),
+                State::Resting { until } => Turn::Act(Action::Wait(until.saturating_sub(now))),
+                State::Idle | State::Stopped => Turn::Due,
                 State::Over => return Action::Finish(Ok(())),
             };
-            let end = match exchange.poll(now) {
-                Action::Send { request, timing } => return Action::Send { request, timing },
-                Action::Read { timeout } => return Action::Read { timeout },
-                Action::Wait(pause) => return Action::Wait(pause),
-                Action::Yield(change) => Ok(change),
-                Action::Finish(Err(error)) => Err(error),
-                // An exchange yields or fails; it is asked no further.
-                Action::Finish(Ok(())) => return Action::Finish(Ok(())),
+            if let Turn::Act(action) = turn {
+                return action;
+            }
+            // What is asked next begins where this ended.
+            if !matches!(turn, Turn::Accepted(_))
+                && let Some(detour) = self.detour(now)
+            {
+                self.route.follow(&detour);
+            }
+            let (state, item) = match (std::mem::replace(&mut self.state, State::Over), turn) {
+                (State::Waiting(waiting), Turn::Accepted(head)) => {
+                    match self.place.see(now, &head) {
+                        Sight::Gap(gap) => (State::Idle, Some(Err(gap.into()))),
+                        Sight::Doubtful => (State::Idle, None),
+                        Sight::Clear => (State::Waiting(self.accepted(waiting)), None),
+                    }
+                }
+                (State::Checking(waiting), Turn::Accepted(head)) => {
+                    match self.place.see(now, &head) {
+                        Sight::Gap(gap) => (State::Idle, Some(Err(gap.into()))),
+                        _ => (State::Checking(self.accepted(waiting)), None),
+                    }
+                }
+                (State::Waiting(waiting), Turn::Changed(change)) => {
+                    self.changed(now, waiting, change)
+                }
+                (State::Checking(_), Turn::Changed(change)) => self.checked(now, &change),
+                (State::Waiting(waiting), Turn::Silent) => self.silent(now, &waiting),
+                (State::Checking(_), Turn::Silent) => (State::Idle, None),
+                (State::Waiting(_), Turn::Failed(error)) if error.is_history_cleared() => {
+                    self.cleared(now, error.etcd().map_or(0, |refusal| refusal.index))
+                }
+                (State::Checking(_), Turn::Failed(error)) if error.is_history_cleared() => {
+                    (State::Idle, Some(Err(self.place.check_failed().into())))
+                }
+                (State::Looking(_, question), Turn::Changed(change)) => {
+                    let modified = change.node().and_then(crate::keys::Node::modified_index);
+                    self.looked(question, change.etcd_index(), modified)
+                }
+                (State::Looking(_, question), Turn::Failed(error)) if error.is_key_not_found() => {
+                    self.looked(question, error.etcd().map(|refusal| refusal.index), None)
+                }
+                (State::Waiting(waiting), Turn::Failed(error)) => {
+                    self.failed(now, Some(&waiting), error)
+                }
+                (State::Checking(_) | State::Looking(..), Turn::Failed(error)) => {
+                    self.failed(now, None, error)
+                }
+                (State::Stopped, _) => (State::Over, Some(Err(ErrorKind::Stopped.into()))),
+                // Nothing else comes of a state.
+                _ => (self.begin(now), None),
             };
-            let (state, item) = self.after(now, seen, end);
             self.state = state;
             if let Some(item) = item {
                 return Action::Yield(item);
@@ -171,21 +313,8 @@ impl Conversation for Watch {
 
     fn handle(&mut self, now: Duration, event: Event) {
         match &mut self.state {
-            State::Waiting { exchange, seen } => {
-                /// What a server has in its history, it sends right after the head.
-                const SETTLED: Duration = Duration::from_secs(1);
-                let from_now = self.wait.index().is_none();
-                let mut note = |exchange: &Exchange<Wait>| {
-                    if let Some((meta, idle)) = exchange.head(now)
-                        && (from_now || idle.is_some_and(|idle| idle >= SETTLED))
-                    {
-                        *seen = meta.etcd_index.or(*seen);
-                    }
-                };
-                note(exchange);
-                exchange.handle(now, event);
-                note(exchange);
-            }
+            State::Waiting(waiting) | State::Checking(waiting) => waiting.handle(now, event),
+            State::Looking(exchange, _) => exchange.handle(now, event),
             State::Resting { .. } => {
                 let stopped = matches!(&event, Event::Failed(f) if f.cause() == Cause::Stopped);
                 self.state = if stopped { State::Stopped } else { State::Idle };
@@ -196,46 +325,31 @@ impl Conversation for Watch {
 
     fn detour(&self, now: Duration) -> Option<Detour> {
         match &self.state {
-            State::Waiting { exchange, .. } => exchange.detour(now),
+            State::Waiting(waiting) | State::Checking(waiting) => waiting.detour(now),
+            State::Looking(exchange, _) => exchange.detour(now),
             _ => None,
         }
     }
 }
 
-/// Whether asking again can only bring the same error.
-pub(crate) fn is_permanent(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Etcd(refusal) => {
-            !matches!(refusal.code, Code::RAFT_INTERNAL | Code::LEADER_ELECT)
-        }
-        ErrorKind::Api(refusal) => stays(refusal.status),
-        ErrorKind::Unexpected(answer) => stays(answer.status),
-        ErrorKind::Invalid(_)
-        | ErrorKind::V2Disabled
-        | ErrorKind::TooLarge { .. }
-        | ErrorKind::RequestLineTooLong { .. }
-        | ErrorKind::Stopped => true,
-        _ => false,
-    }
-}
-
-/// Whether a status is about the request, and not about the moment.
-fn stays(status: StatusCode) -> bool {
-    let passes = matches!(status.as_u16(), 408 | 425 | 429);
-    status.is_client_error() && !passes
+fn misplaced() -> Error {
+    Malformed::new(0, "a change after the index that was asked for").into()
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Idle => "idle",
-            State::Waiting { .. } => "waiting",
+            State::Waiting(_) => "waiting",
+            State::Checking(_) => "checking",
+            State::Looking(..) => "looking",
             State::Resting { .. } => "resting",
             State::Stopped => "stopped",
             State::Over => "over",
         };
         f.debug_struct("Watch")
             .field("wait", &self.wait)
+            .field("after", &self.index())
             .field("state", &state)
             .finish_non_exhaustive()
     }

@@ -10,6 +10,8 @@ use crate::json::{self, Malformed};
 use crate::request::{ClusterId, Document, Meta};
 use crate::tree::{Node, NodeRef, Tree};
 
+use super::key::{Key, is_below};
+
 /// What happened to a node, or, for a read, what it looks like: etcd calls it an event.
 ///
 /// It owns all it says, is cheap to clone and can be shared between threads.
@@ -86,7 +88,8 @@ impl Change {
     ///
     /// It is missing only from the answer to a write that
     /// [asked for no value](super::Set::no_value_on_success). It is not always the node that a watch is
-    /// for: when a directory is removed, whoever watches something below it is told of the directory.
+    /// for: when a directory is removed, whoever watches something below it is told of the directory;
+    /// see [`removes`](Self::removes).
     #[must_use]
     pub fn node(&self) -> Option<Node<'_>> {
         self.node.map(|index| Node::new(&self.tree, index))
@@ -103,6 +106,26 @@ impl Change {
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.node().map(Node::key)
+    }
+
+    /// Whether nothing is left at this key after it: the key itself was removed, or a directory above it
+    /// with everything below.
+    ///
+    /// A directory that is deleted or that expires is a single change, whose node is the directory: of
+    /// what was below it, nothing more is told.
+    ///
+    /// ```
+    /// use etcd_v2_proto::keys::Change;
+    ///
+    /// fn is_gone(change: &Change) -> bool {
+    ///     change.removes("/services/web/1") // also by an expired "/services/web"
+    /// }
+    /// ```
+    #[must_use]
+    pub fn removes(&self, key: &str) -> bool {
+        let removed = self.key().filter(|_| self.kind.is_removal());
+        let key = key.parse::<Key>();
+        removed.is_some_and(|removed| key.is_ok_and(|key| is_below(key.as_str(), removed)))
     }
 
     /// The value of the node, if there is a node and it is a file with one.

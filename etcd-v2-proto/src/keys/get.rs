@@ -35,7 +35,11 @@ pub struct Get {
 impl Get {
     /// Reads the key as the asked member has it, which may be behind the others.
     pub fn new(key: impl Into<String>) -> Self {
-        Self { target: Target::new(key), recursive: false, sorted: false, quorum: false }
+        Self::at(Target::new(key))
+    }
+
+    pub(super) const fn at(target: Target) -> Self {
+        Self { target, recursive: false, sorted: false, quorum: false }
     }
 
     /// Lists everything below a directory and not just its children (`recursive`).

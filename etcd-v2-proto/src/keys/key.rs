@@ -69,6 +69,22 @@ impl Key {
     }
 }
 
+/// Whether a key is another one, or below it.
+pub(crate) fn is_below(key: &str, above: &str) -> bool {
+    beyond(key, above).is_some()
+}
+
+/// Whether a segment of the key that comes after this other one begins with an underscore.
+pub(crate) fn is_hidden_below(key: &str, above: &str) -> bool {
+    beyond(key, above).is_some_and(|rest| rest.contains("/_"))
+}
+
+/// What is left of a key that is another one, or below it.
+fn beyond<'a>(key: &'a str, above: &str) -> Option<&'a str> {
+    let rest = key.strip_prefix(above.trim_end_matches('/'))?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
 /// The segments of what was given as a key, checked.
 pub(super) fn segments(text: &str) -> impl Iterator<Item = Result<&str, Invalid>> {
     text.split('/').filter(|segment| !segment.is_empty()).map(move |segment| match segment {

@@ -1,9 +1,9 @@
 //! What changes and listings do to the nodes of a mirror.
 
-use crate::keys::{Change, ChangeKind};
+use crate::keys::{Change, ChangeKind, is_below, is_hidden_below};
 use crate::tree::{Node, Tree};
 
-use super::order::{is_hidden, is_within, order, parents};
+use super::order::{order, parents};
 use super::store::Store;
 use super::telling::Telling;
 
@@ -25,8 +25,8 @@ pub(super) fn apply(store: &mut Store, base: &str, change: &Change, limit: usize
     let Some(node) = change.node() else { return Applied::Nothing };
     let (kind, index) = (change.kind(), change.index().unwrap_or_default());
     let removes = kind.is_removal();
-    let at = if removes && is_within(base, node.key()) { base } else { node.key() };
-    if !is_within(at, base) || is_hidden(at, base) || *kind == ChangeKind::Get {
+    let at = if removes && is_below(base, node.key()) { base } else { node.key() };
+    if !is_below(at, base) || is_hidden_below(at, base) || *kind == ChangeKind::Get {
         return Applied::Nothing;
     }
     let own = store.get(at);
@@ -90,7 +90,7 @@ fn contradicts(told: Node<'_>, own: Option<Node<'_>>) -> bool {
 /// as they are the same.
 pub(super) fn list(before: &Store, listed: Option<Node<'_>>) -> Store {
     let Some(root) = listed else { return Store::default() };
-    let below = root.descendants().filter(|node| !is_hidden(node.key(), root.key()));
+    let below = root.descendants().filter(|node| !is_hidden_below(node.key(), root.key()));
     let mut nodes: Vec<Node<'_>> = std::iter::once(root).chain(below).collect();
     nodes.sort_by(|a, b| order(a.key(), b.key()));
     nodes.dedup_by(|a, b| a.key() == b.key());

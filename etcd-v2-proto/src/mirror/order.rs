@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::keys::is_below;
+
 /// Compares keys segment by segment, so that what is below a directory comes right after it: `/a/b`
 /// before `/a-b`, although its bytes are greater.
 pub(super) fn order(a: &str, b: &str) -> Ordering {
@@ -11,30 +13,11 @@ pub(super) fn order(a: &str, b: &str) -> Ordering {
     differing.map_or_else(|| a.len().cmp(&b.len()), |(a, b)| rank(a).cmp(&rank(b)))
 }
 
-/// Whether a key is this directory or below it.
-pub(super) fn is_within(key: &str, directory: &str) -> bool {
-    rest(key, directory).is_some()
-}
-
-/// Whether etcd keeps a key from those who look at this directory: it, or a directory between the two,
-/// has a name that begins with an underscore.
-pub(super) fn is_hidden(key: &str, directory: &str) -> bool {
-    rest(key, directory).is_some_and(|rest| rest.contains("/_"))
-}
-
 /// The directories that a key is in, from the given one down; none unless the key is below that one.
 pub(super) fn parents<'a>(key: &'a str, directory: &str) -> impl Iterator<Item = &'a str> {
-    let least = match rest(key, directory) {
-        Some(_) => directory.trim_end_matches('/').len().max(1),
-        None => key.len(),
-    };
+    let below = directory.trim_end_matches('/').len().max(1);
+    let least = if is_below(key, directory) { below } else { key.len() };
     key.match_indices('/').filter(move |(at, _)| *at >= least).map(|(at, _)| &key[..at])
-}
-
-/// What is left of a key that is within a directory.
-fn rest<'a>(key: &'a str, directory: &str) -> Option<&'a str> {
-    let directory = directory.trim_end_matches('/');
-    key.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -49,17 +32,10 @@ mod tests {
             assert_eq!(order(key, key), Ordering::Equal);
         }
         for directory in walk {
-            let within: Vec<_> = walk.iter().map(|key| is_within(key, directory)).collect();
+            let within: Vec<_> = walk.iter().map(|key| is_below(key, directory)).collect();
             let changes = within.windows(2).filter(|pair| pair[0] != pair[1]).count();
             assert!(changes <= 2, "{directory} is one stretch: {within:?}");
         }
-    }
-
-    #[test]
-    fn names_with_an_underscore_are_hidden_from_above() {
-        assert!(is_hidden("/a/_b", "/a") && is_hidden("/a/_b/c", "/a") && is_hidden("/_b", "/"));
-        assert!(!is_hidden("/a/_b/c", "/a/_b") && !is_hidden("/a_/b_", "/"));
-        assert!(!is_hidden("/_b", "/a"));
     }
 
     #[test]

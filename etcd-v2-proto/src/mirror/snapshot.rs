@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::iter::FusedIterator;
 
-use crate::keys::Key;
+use crate::keys::{Key, is_below};
 use crate::tree::Node;
 
-use super::order::is_within;
 use super::store::{Place, Store};
 
 /// The nodes of a subtree as of one index: it never changes, and costs nothing to take or to clone.
@@ -71,7 +70,7 @@ impl Snapshot {
         std::iter::from_fn(move || {
             let child = next.take()?.node();
             next = self.store.after_all_within(child.key());
-            is_within(child.key(), &directory).then_some(child)
+            is_below(child.key(), &directory).then_some(child)
         })
     }
 

@@ -10,9 +10,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::keys::is_below;
 use crate::tree::{Node, Tree};
 
-use super::order::{is_within, order};
+use super::order::order;
 
 /// An ordered map from keys to nodes; to clone it is to count one more.
 #[derive(Clone, Default)]
@@ -94,8 +95,8 @@ impl Store {
     pub(super) fn within(&self, directory: &str) -> Option<(Place<'_>, Place<'_>)> {
         let first = self.first_not(|key| order(key, directory) == Ordering::Less)?;
         let is_before = |key: &str| order(key, directory) == Ordering::Less;
-        let last = self.last(|key| is_before(key) || is_within(key, directory))?;
-        is_within(first.node().key(), directory).then_some((first, last))
+        let last = self.last(|key| is_before(key) || is_below(key, directory))?;
+        is_below(first.node().key(), directory).then_some((first, last))
     }
 
     /// The first and the last place of all.
@@ -132,7 +133,7 @@ impl Store {
 
     /// The place after a node and all that is below it.
     pub(super) fn after_all_within(&self, directory: &str) -> Option<Place<'_>> {
-        self.first_not(|key| order(key, directory) == Ordering::Less || is_within(key, directory))
+        self.first_not(|key| order(key, directory) == Ordering::Less || is_below(key, directory))
     }
 
     /// The last place whose key is among those that come first: the first ones, for which this holds.
@@ -327,7 +328,7 @@ fn edited(nodes: &[Node<'_>], edit: Edit<'_>, size: &mut Size) -> Vec<Branch> {
     let mut after = Vec::with_capacity(nodes.len() + 1);
     match edit {
         Edit::Cut(directory) => {
-            after.extend(nodes.iter().filter(|node| !is_within(node.key(), directory)));
+            after.extend(nodes.iter().filter(|node| !is_below(node.key(), directory)));
         }
         Edit::Put(node) => {
             let before = |own: &Node<'_>| order(own.key(), node.key()) == Ordering::Less;

@@ -4,10 +4,9 @@
 //! the telling is.
 
 use crate::error::Gap;
-use crate::keys::ChangeKind;
+use crate::keys::{ChangeKind, is_below};
 use crate::tree::Node;
 
-use super::order::is_within;
 use super::store::{Place, Store};
 use super::update::Update;
 
@@ -97,7 +96,7 @@ impl Telling {
             Some(key) => self.before.last_before(key),
             None => self.before.within(directory).map(|(_, last)| last),
         };
-        while let Some(at) = place.filter(|at| is_within(at.node().key(), directory)) {
+        while let Some(at) = place.filter(|at| is_below(at.node().key(), directory)) {
             let node = at.node();
             if is_shared(at, &self.after) {
                 place = self.before.before(at.first_of_run());

@@ -116,6 +116,16 @@ transcripts! {
     watch_left_while_it_rests_goes_on
     watch_that_is_polled_again_has_less_time
     watch_times_attempts_from_their_own_wait
+    watch_takes_no_early_end_for_silence
+    watch_leaves_a_member_that_fell_silent
+    watch_looks_sooner_where_much_is_written
+    watch_tells_a_gap_where_history_is_gone
+    watch_tells_that_the_cluster_changed
+    watch_tells_that_the_index_went_back
+    watch_looks_behind_a_copy_of_the_store
+    watch_leaves_out_what_is_not_asked_for
+    watch_streams_while_it_is_up_to_date
+    watch_goes_on_after_a_stream_that_broke
 
     // Members, users, statistics.
     sync_asks_for_the_members

@@ -103,7 +103,7 @@ proptest! {
                 }
                 Step::Cut(key) => {
                     store.cut(&key);
-                    model.retain(|own, _| !is_within(own, &key));
+                    model.retain(|own, _| !is_below(own, &key));
                 }
                 Step::Keep => kept.push((store.clone(), model.clone())),
             }
@@ -132,19 +132,19 @@ proptest! {
         let mut store = Store::default();
         keys.iter().for_each(|key| put(&mut store, key, "v", 1));
         let all: Vec<_> = walk(&store).into_iter().map(|(key, ..)| key).collect();
-        let within: Vec<_> = all.iter().filter(|key| is_within(key, &asked)).collect();
+        let within: Vec<_> = all.iter().filter(|key| is_below(key, &asked)).collect();
         let found = store.within(&asked);
         let ends = found.map(|(first, last)| (first.node().key(), last.node().key()));
         let expected = within.first().zip(within.last());
         prop_assert_eq!(ends, expected.map(|(a, b)| (a.as_str(), b.as_str())));
         let behind = all.iter().find(|key| {
-            order(key, &asked) == Ordering::Greater && !is_within(key, &asked)
+            order(key, &asked) == Ordering::Greater && !is_below(key, &asked)
         });
         let after = store.after_all_within(&asked).map(|place| place.node().key());
         prop_assert_eq!(after, behind.map(String::as_str));
         prop_assert_eq!(store.get(&asked).is_some(), all.contains(&asked));
         for key in &all {
-            prop_assert!(parents(key, "/").all(|parent| is_within(key, parent)));
+            prop_assert!(parents(key, "/").all(|parent| is_below(key, parent)));
         }
     }
 }

@@ -162,11 +162,19 @@ fn watch<'a>(mut watch: Watch, says: impl Iterator<Item = &'a [u8]>) {
     for says in says.take(200) {
         match watch.poll(now) {
             Action::Send { request, .. } => {
-                // Whoever is redirected goes where the server says.
-                let query = request.uri().query().unwrap_or("waitIndex=4");
-                let (_, index) = query.rsplit_once("waitIndex=").expect("an index");
+                // Whoever is redirected goes where the server says, and a read has no index.
+                let query = request.uri().query().unwrap_or_default();
+                let Some((_, index)) = query.rsplit_once("waitIndex=") else {
+                    driver.send();
+                    let event = event(says, driver.doing, &mut now);
+                    driver.hear(event.as_ref());
+                    if let Some(event) = event {
+                        watch.handle(now, event);
+                    }
+                    continue;
+                };
                 let index: u64 = index.parse().expect("an index");
-                let redirected = request.uri().query().is_none();
+                let redirected = false;
                 assert!(redirected || index >= from, "from {from} back to {index}");
                 // A watch that begins now is pinned by its first head, whatever becomes of the rest.
                 let cut = driver.begun && !driver.complete && from > 0;
@@ -184,6 +192,8 @@ fn watch<'a>(mut watch: Watch, says: impl Iterator<Item = &'a [u8]>) {
             }
             Action::Yield(Err(error)) => {
                 assert!(!error.may_have_applied(), "{error:?}");
+                // After a gap it goes on elsewhere, and says where.
+                from = error.gap().map_or(from, |gap| gap.to.saturating_add(1));
                 continue;
             }
             Action::Finish(end) => {

@@ -65,6 +65,8 @@ fn policy(text: &str) -> Result<Policy, String> {
             "listing_head" => policy.listing_head = limit()?,
             "write_head" => policy.write_head = limit()?,
             "wait_head" => policy.wait_head = limit()?,
+            "watch_idle" => policy.watch_idle = limit()?,
+            "watch_pause" => policy.watch_pause = duration(value)?,
             "auth_allowance" => policy.auth_allowance = duration(value)?,
             "silence" => policy.silence = limit()?,
             "max_answer" => policy.max_answer = number()? as usize,
@@ -132,9 +134,8 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         ["remove", "member", id] => Call::new(members::Remove::new(id)),
         ["health"] => Call::new(server::GetHealth::default()),
         ["leader", "stats"] => Call::new(stats::OfLeader::default()),
-        ["watch", key] => return Ok(Asked::Watch(Wait::new(key))),
-        ["watch", key, "after", after] => {
-            return Ok(Asked::Watch(Wait::new(key).after(index(after)?)));
+        ["watch", key, ref rest @ ..] => {
+            return Ok(Asked::Watch(watch(Wait::new(key), rest)?));
         }
         ["sync"] => return Ok(Asked::Sync { leader: false }),
         ["sync", "with", "leader"] => return Ok(Asked::Sync { leader: true }),
@@ -149,6 +150,20 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         }
         _ => return Err(format!("not a request: {text}")),
     }))
+}
+
+/// A wait with the words that follow the key: `recursive`, `stream`, `after 5`.
+fn watch(wait: Wait, words: &[&str]) -> Result<Wait, String> {
+    match *words {
+        [] => Ok(wait),
+        ["recursive", ref rest @ ..] => watch(wait.recursive(), rest),
+        ["stream", ref rest @ ..] => watch(wait.stream(), rest),
+        ["after", index, ref rest @ ..] => {
+            let index = index.parse().map_err(|_| format!("not an index: {index}"))?;
+            watch(wait.after(index), rest)
+        }
+        _ => Err(format!("not a watch: {words:?}")),
+    }
 }
 
 /// `k*4000` stands for so many of that letter at the end of a word.

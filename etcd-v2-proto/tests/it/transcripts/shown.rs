@@ -39,19 +39,20 @@ fn secret_in(text: &str) -> Option<&'static str> {
     ["hunter2", "cm9vdDpodW50ZXIy"].into_iter().find(|secret| text.contains(secret))
 }
 
-/// Whether a line is as expected; pauses are random and have only a limit.
+/// Whether a line is as expected; pauses are random and have only a limit, and so has the patience of a
+/// watch, of which no more than a quarter is left to chance.
 pub(super) fn matches(expected: &str, got: &str) -> bool {
-    const LEAST: Duration = Duration::from_millis(2);
-    let limit = expected.strip_prefix("> wait up to ").map(script::duration);
-    let (Some(Ok(limit)), Some(pause)) = (limit, got.strip_prefix("> wait ")) else {
-        return expected == got;
-    };
+    let wait = expected.strip_prefix("> wait up to ").zip(got.strip_prefix("> wait "));
+    let read = expected.strip_prefix("> read up to ").zip(got.strip_prefix("> read within "));
+    let Some((limit, pause)) = wait.or(read) else { return expected == got };
+    let Ok(limit) = script::duration(limit) else { return false };
+    let least = if read.is_some() { limit * 3 / 4 } else { Duration::from_millis(2) };
     let (number, factor) = match (pause.strip_suffix("ms"), pause.strip_suffix('s')) {
         (Some(millis), _) => (millis, 0.001),
         (None, seconds) => (seconds.unwrap_or_default(), 1.0),
     };
     let pause = number.parse::<f64>().map(|number| Duration::from_secs_f64(number * factor));
-    pause.is_ok_and(|pause| (LEAST..=limit).contains(&pause))
+    pause.is_ok_and(|pause| (least..=limit).contains(&pause))
 }
 
 fn send(request: &Request<Bytes>, timing: &Timing) -> Result<String, String> {
@@ -237,6 +238,7 @@ fn kind(kind: &ErrorKind) -> String {
             format!("request line too long, {length} bytes")
         }
         ErrorKind::TimedOut => "deadline passed".to_owned(),
+        ErrorKind::Gap(gap) => format!("gap {} to {}, {:?}", gap.from, gap.to, gap.reason),
         other => other.to_string(),
     }
 }
