@@ -252,9 +252,10 @@ impl Server {
         self.history.iter().find(told).and_then(|told| told.json.as_deref())
     }
 
-    /// A change that is long over.
-    pub(super) fn oldest(&self) -> Option<&str> {
-        self.history.iter().find_map(|told| told.json.as_deref())
+    /// A change before an index, which was told before.
+    pub(super) fn earlier(&self, than: u64) -> Option<&str> {
+        let mut history = self.history.iter().filter(|told| told.index < than);
+        history.find_map(|told| told.json.as_deref())
     }
 }
 

@@ -138,8 +138,8 @@ impl Play {
                 let (status, body) = server.list(base);
                 (status, Some(body))
             }
-            Some(_) if fault == Fault::Repeated && server.oldest().is_some() => {
-                (200, server.oldest().map(str::to_owned))
+            Some(from) if fault == Fault::Repeated && server.earlier(from).is_some() => {
+                (200, server.earlier(from).map(str::to_owned))
             }
             Some(from) => match server.scan(base, from) {
                 Ok(told) => (200, told.map(str::to_owned)),
