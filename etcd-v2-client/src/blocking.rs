@@ -1,11 +1,13 @@
 //! The same client for callers that block their thread.
 
+mod mirror;
 mod watch;
 
 pub use crate::views::{
     BlockingAuth as Auth, BlockingKeys as Keys, BlockingMembers as Members, BlockingRoles as Roles,
     BlockingStats as Stats, BlockingUsers as Users,
 };
+pub use mirror::{MirrorThread, Updates};
 pub use watch::Watch;
 
 use std::sync::Arc;

@@ -55,14 +55,17 @@
 //! - [`keys`]: the requests of the keys API and what they are answered with.
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
+//! - [`Mirror`]: a local copy of a subtree that is kept up to date.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`proto`]: the core, without I/O.
 
 pub mod blocking;
+pub mod mirror;
 
 mod builder;
 mod client;
 mod colours;
+mod flight;
 mod inner;
 mod shared;
 mod views;
@@ -70,6 +73,7 @@ mod watch;
 
 pub use builder::Builder;
 pub use client::Client;
+pub use mirror::Mirror;
 pub use shared::Order;
 pub use views::{Auth, Keys, Members, Roles, Stats, Users};
 pub use watch::Watch;

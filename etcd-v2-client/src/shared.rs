@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use etcd_v2_proto::keys::Wait;
 use etcd_v2_proto::{
     Action, Cluster, Conversation, Credentials, Detour, Endpoint, Error, Event, Membership, Policy,
-    Start, Watch,
+    Route, Start, Watch,
 };
 
 /// In which order the endpoints are asked.
@@ -126,7 +126,18 @@ impl<C: Conversation> Learning<C> {
     }
 }
 
-impl Learning<Watch> {
+/// A conversation that lasts, and takes another route on its way.
+pub(crate) trait Lasting: Conversation {
+    fn reroute(&mut self, route: Route);
+}
+
+impl Lasting for Watch {
+    fn reroute(&mut self, route: Route) {
+        Self::reroute(self, route);
+    }
+}
+
+impl<C: Lasting> Learning<C> {
     /// Goes on with the endpoints as they are now.
     pub(crate) fn reroute(&mut self) {
         let route = self.shared.cluster().route();

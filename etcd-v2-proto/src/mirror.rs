@@ -149,6 +149,12 @@ impl Mirror {
         self.heard
     }
 
+    /// Whether it has ended: the [last error](Status::last_error) says why.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over) && self.error.is_none()
+    }
+
     /// Takes another route from the next request on.
     pub fn reroute(&mut self, route: Route) {
         self.start.route = route.clone();

@@ -92,6 +92,13 @@ impl Snapshot {
         self.index
     }
 
+    /// Whether it was taken of the same mirror with no change in between. Quick, and never wrong when it
+    /// says yes.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.index == other.index && self.store.is(&other.store)
+    }
+
     /// Whether it is the state of the subtree at some moment, and not just empty because nothing was
     /// read yet.
     #[must_use]
