@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use etcd_v2_proto::auth::{AddUser, ChangePassword};
-use etcd_v2_proto::{Action, Conversation, Detour, Event, Exchange, Start, Sync, Watch};
+use etcd_v2_proto::{Action, Conversation, Detour, Event, Exchange, Mirror, Start, Sync, Watch};
 
 use super::script::{self, Asked, Call, Settings};
 use super::shown::{self, Shown};
@@ -48,6 +48,7 @@ struct Player {
 enum Talk {
     Exchange(Box<Exchange<Call>>),
     Watch(Box<Watch>),
+    Mirror(Box<Mirror>),
     Sync(Box<Sync>),
     AddUser(Box<AddUser>),
     ChangePassword(Box<ChangePassword>),
@@ -59,6 +60,7 @@ macro_rules! whichever {
         match $talk {
             Talk::Exchange($it) => $what,
             Talk::Watch($it) => $what,
+            Talk::Mirror($it) => $what,
             Talk::Sync($it) => $what,
             Talk::AddUser($it) => $what,
             Talk::ChangePassword($it) => $what,
@@ -117,6 +119,7 @@ impl Player {
                 let Start { route, policy, .. } = start;
                 Talk::Watch(Box::new(Watch::new(wait, route, policy, *seed)))
             }
+            Asked::Mirror(get) => Talk::Mirror(Box::new(Mirror::new(get, start))),
             Asked::Call(call) => Talk::Exchange(Box::new(start.exchange(call, self.now))),
             Asked::Sync { leader } => Talk::Sync(Box::new(Sync::new(start, leader))),
             Asked::AddUser(put) => Talk::AddUser(Box::new(AddUser::new(put, start))),

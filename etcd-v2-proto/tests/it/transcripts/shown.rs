@@ -6,8 +6,9 @@ use std::time::Duration;
 use etcd_v2_proto::auth::users::Written;
 use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{Request, header};
-use etcd_v2_proto::keys::Change;
+use etcd_v2_proto::keys::{Change, ChangeKind, NodeRef};
 use etcd_v2_proto::members::Member;
+use etcd_v2_proto::mirror::Update;
 use etcd_v2_proto::server::Health;
 use etcd_v2_proto::stats::LeaderStats;
 use etcd_v2_proto::{Action, Endpoint, Error, ErrorKind, Membership, Timing};
@@ -117,7 +118,7 @@ impl Shown for Change {
 }
 
 /// What a watch yields.
-impl Shown for Result<Change, Error> {
+impl<T: Shown> Shown for Result<T, Error> {
     fn lines(&self) -> Vec<String> {
         match self {
             Ok(change) => change.lines(),
@@ -130,6 +131,30 @@ impl Shown for Result<Change, Error> {
                 lines
             }
         }
+    }
+}
+
+/// What a mirror yields.
+impl Shown for Update {
+    fn lines(&self) -> Vec<String> {
+        let key = self.key().unwrap_or_default();
+        let of = |kind: &Option<ChangeKind>| {
+            kind.as_ref().map_or_else(|| "found".to_owned(), ChangeKind::to_string)
+        };
+        let index = self.index();
+        vec![match self {
+            Self::Upserted { node, before, kind, .. } => {
+                let value = |node: &NodeRef| node.node().value().unwrap_or("dir").to_owned();
+                let before = before.as_ref().map_or_else(|| "nothing".to_owned(), value);
+                format!("= {} {key} {} after {before} @{index}", of(kind), value(node))
+            }
+            Self::Removed { kind, .. } => format!("= {} {key} gone @{index}", of(kind)),
+            Self::Resynced { gap: None, .. } => format!("= synced @{index}"),
+            Self::Resynced { gap: Some(gap), .. } => {
+                format!("= resynced @{index}, {} to {}, {:?}", gap.from, gap.to, gap.reason)
+            }
+            other => format!("= unknown {other:?}"),
+        }]
     }
 }
 
