@@ -14,12 +14,16 @@ use futures_core::stream::FusedStream;
 use crate::Inner;
 use crate::shared::Learning;
 
-/// Every change of a key, one after the other; see [`Keys::watch`](crate::Keys::watch).
+/// Every change of a key, in order, each once; see [`Keys::watch`](crate::Keys::watch).
 ///
 /// It is also a [`Stream`]. An error that may pass, such as a member that went away, is an item
-/// after which the watch goes on by itself, with growing pauses, where it left off; after any other it
-/// ends: missing rights, no v2 API, or history that the server has dropped
-/// ([`is_history_cleared`](Error::is_history_cleared); read again and watch from there). It has a connection of its own, which dropping the watch closes.
+/// after which the watch goes on by itself, with growing pauses, where it left off. Where changes may be
+/// missing after all, the error is a [`Gap`](crate::Gap) ([`Error::gap`]): read again, and go on. After
+/// any other error it ends: missing rights, no v2 API, a request that makes no sense.
+///
+/// Each watch has a connection of its own for as long as it waits, outside of the limits for those that
+/// are kept, and there is no limit for how many there are but the operating system's: a thousand
+/// watches are a thousand connections. Dropping the watch closes its connection.
 ///
 /// ```no_run
 /// # async fn example(client: etcd_v2_client::Client) -> Result<(), etcd_v2_client::Error> {
@@ -29,6 +33,7 @@ use crate::shared::Learning;
 /// while let Some(change) = watch.next().await {
 ///     match change {
 ///         Ok(change) => println!("{} {:?} {:?}", change.kind(), change.key(), change.value()),
+///         Err(error) if error.gap().is_some() => println!("time to read again: {error}"),
 ///         // If the error is one that stays, this was the last item.
 ///         Err(error) => eprintln!("{error}"),
 ///     }

@@ -51,7 +51,8 @@ pub struct Policy {
     /// that hangs or is gone, and how the history that it may need stays within reach. 30 seconds; less
     /// where the store is written to so much that its history of 1000 changes would be at risk, though
     /// not below a second for that. Up to a quarter is cut off at random. With `None`, silence means
-    /// nothing, and a watch may wait for ever for a member that is gone.
+    /// nothing, and a watch may wait for ever for a member that is gone. Less than half a second trusts
+    /// the network never to hold a packet back for that long.
     ///
     /// A member that fell silent is left after this and [`wait_head`](Self::wait_head), or
     /// [`connect`](Self::connect) if nobody takes the connection: after 35 seconds at most by default,

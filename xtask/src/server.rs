@@ -33,7 +33,7 @@ impl Server {
     /// Fails if the program is no etcd that speaks v2, or does not get ready in time; the message
     /// has the end of its log.
     pub fn start(etcd: &Path) -> Result<Self> {
-        let (mut members, scratch) = start(etcd, 1)?;
+        let (mut members, scratch) = start(etcd, 1, &[])?;
         Ok(Self { member: members.remove(0), _scratch: scratch })
     }
 
@@ -66,7 +66,16 @@ impl Cluster {
     /// Fails if the program is no etcd that speaks v2, if `members` is 0, or if a member does not
     /// get ready in time; the message has the end of its log.
     pub fn start(etcd: &Path, members: usize) -> Result<Self> {
-        let (members, scratch) = start(etcd, members)?;
+        Self::start_with(etcd, members, &[])
+    }
+
+    /// The same with further flags for each of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_with(etcd: &Path, members: usize, flags: &[&str]) -> Result<Self> {
+        let (members, scratch) = start(etcd, members, flags)?;
         Ok(Self { members, _scratch: scratch })
     }
 
@@ -82,12 +91,12 @@ impl Cluster {
     }
 }
 
-fn start(etcd: &Path, members: usize) -> Result<(Vec<Member>, Scratch)> {
+fn start(etcd: &Path, members: usize, flags: &[&str]) -> Result<(Vec<Member>, Scratch)> {
     ensure!(members > 0, "a cluster has at least one member");
     let version = Version::require_v2(etcd)?;
     let mut attempt = 1;
     loop {
-        match start_once(etcd, version, members) {
+        match start_once(etcd, version, members, flags) {
             // Between our finding a port free and the server's taking it, somebody else took it.
             Err(error) if attempt < ATTEMPTS && error.to_string().contains(PORT_TAKEN) => {}
             result => return result,
@@ -96,9 +105,14 @@ fn start(etcd: &Path, members: usize) -> Result<(Vec<Member>, Scratch)> {
     }
 }
 
-fn start_once(etcd: &Path, version: Version, count: usize) -> Result<(Vec<Member>, Scratch)> {
+fn start_once(
+    etcd: &Path,
+    version: Version,
+    count: usize,
+    flags: &[&str],
+) -> Result<(Vec<Member>, Scratch)> {
     let scratch = Scratch::new()?;
-    let addresses = Addresses::choose(count)?;
+    let addresses = Addresses::choose(count)?.with_flags(flags);
     let mut members = (0..count)
         .map(|index| Member::start(etcd, version, scratch.path(), &addresses, index))
         .collect::<Result<Vec<_>>>()?;

@@ -9,13 +9,17 @@ use etcd_v2_proto::{BlockingRun, BlockingTransport, Error, Interrupt, Watch as C
 use crate::Inner;
 use crate::shared::Learning;
 
-/// Every change of a key, one after the other, as an iterator; see
+/// Every change of a key, in order, each once, as an iterator; see
 /// [`Keys::watch`](super::Keys::watch).
 ///
 /// An error that may pass, such as a member that went away, is an item after which the watch goes on
-/// by itself, with growing pauses, where it left off; after any other it ends: missing rights, no v2 API, or history that the server has dropped
-/// ([`is_history_cleared`](Error::is_history_cleared); read again and watch from there). It has a connection of
-/// its own, which dropping the watch closes. To stop it from another thread, keep its
+/// by itself, with growing pauses, where it left off. Where changes may be missing after all, the error is
+/// a [`Gap`](crate::Gap) ([`Error::gap`]): read again, and go on. After any other error it ends: missing
+/// rights, no v2 API, a request that makes no sense.
+///
+/// Each watch has a connection of its own for as long as it waits, outside of the limits for those that
+/// are kept, and there is no limit for how many there are but the operating system's. Dropping the watch
+/// closes its connection. To stop it from another thread, at once, keep its
 /// [`interrupt`](Self::interrupt).
 ///
 /// ```no_run
@@ -25,6 +29,7 @@ use crate::shared::Learning;
 /// for change in client.keys().watch(Wait::new("/services").recursive()) {
 ///     match change {
 ///         Ok(change) => println!("{} {:?} {:?}", change.kind(), change.key(), change.value()),
+///         Err(error) if error.gap().is_some() => println!("time to read again: {error}"),
 ///         // If the error is one that stays, this was the last item.
 ///         Err(error) => eprintln!("{error}"),
 ///     }

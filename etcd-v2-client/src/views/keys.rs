@@ -52,9 +52,12 @@ impl Keys {
     /// Watches a key: every change after the index that the [`Wait`] names, or else after "now", which is
     /// when the first change is asked for. Nothing is sent before that.
     ///
-    /// To miss nothing, read first and watch [after](Wait::after) the
-    /// [index of that read](Change::etcd_index), or, if there was nothing to read, of the
-    /// [refusal](crate::EtcdError::index).
+    /// To miss nothing, read first and watch [since](Wait::since) that read, or, if there was nothing to
+    /// read, [after](Wait::after) the index of the [refusal](crate::EtcdError::index).
+    ///
+    /// What to watch is said by the [`Wait`] (recursively, from where on, as a stream), how patiently by
+    /// the policy of the client: [`watch_idle`](crate::Policy::watch_idle),
+    /// [`watch_pause`](crate::Policy::watch_pause), [`wait_head`](crate::Policy::wait_head).
     pub fn watch(&self, wait: impl Into<Wait>) -> Watch {
         Watch::new(&self.client.inner, self.space.aim(wait.into()))
     }
@@ -89,9 +92,12 @@ impl BlockingKeys {
     /// Watches a key: every change after the index that the [`Wait`] names, or else after "now", which is
     /// when the first change is asked for. Nothing is sent before that.
     ///
-    /// To miss nothing, read first and watch [after](Wait::after) the
-    /// [index of that read](Change::etcd_index), or, if there was nothing to read, of the
-    /// [refusal](crate::EtcdError::index).
+    /// To miss nothing, read first and watch [since](Wait::since) that read, or, if there was nothing to
+    /// read, [after](Wait::after) the index of the [refusal](crate::EtcdError::index).
+    ///
+    /// What to watch is said by the [`Wait`] (recursively, from where on, as a stream), how patiently by
+    /// the policy of the client: [`watch_idle`](crate::Policy::watch_idle),
+    /// [`watch_pause`](crate::Policy::watch_pause), [`wait_head`](crate::Policy::wait_head).
     pub fn watch(&self, wait: impl Into<Wait>) -> blocking::Watch {
         blocking::Watch::new(&self.client.inner, self.space.aim(wait.into()))
     }

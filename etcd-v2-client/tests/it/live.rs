@@ -31,9 +31,11 @@ macro_rules! both {
 }
 
 mod accounts;
+mod cancelled;
 mod chroots;
 mod compares;
 mod deletes;
+mod followers;
 mod histories;
 mod iterating;
 mod lifetimes;
@@ -47,11 +49,14 @@ mod patience;
 mod prefixes;
 mod queues;
 mod reads;
+mod relay;
+mod resuming;
 mod servers;
 mod sizes;
 mod space;
 mod statistics;
 mod stopping;
+mod streaming;
 mod syncing;
 mod values;
 mod views;

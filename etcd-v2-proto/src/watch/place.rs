@@ -12,7 +12,7 @@
 //!   it, so the head's index alone is enough, whatever becomes of the rest of the answer.
 //! * **After silence** it is not enough that a head came: the change that was found may be on its way,
 //!   or lost with the connection. So silence counts only from half a second after the head, when even a
-//!   packet that had to be sent twice would be here. And since a member or a network may stop at just
+//!   packet that had to be sent twice would be here (or from `Policy::watch_idle` if that is less). And since a member or a network may stop at just
 //!   that moment, the next wait begins where this one did, and looks through the same stretch again:
 //!   what *two* waits in a row were silent about is taken to be quiet. The store of a quiet key
 //!   moves on meanwhile, so this keeps up with it, one wait behind.

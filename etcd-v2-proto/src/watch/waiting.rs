@@ -143,7 +143,10 @@ impl Waiting {
     fn is_settled(&self, now: Duration) -> bool {
         /// The longest time that a change from the history takes to come after the head.
         const SETTLED: Duration = Duration::from_millis(500);
-        self.head.as_ref().is_some_and(|head| now.saturating_sub(head.came) >= SETTLED)
+        self.head.as_ref().is_some_and(|head| {
+            let settled = head.patience.map_or(SETTLED, |patience| patience.min(SETTLED));
+            now.saturating_sub(head.came) >= settled
+        })
     }
 
     /// Whether its head has come and no part of a change has.

@@ -214,10 +214,11 @@ impl Drop for Member {
     }
 }
 
-/// The URLs of a whole cluster, which each member has to know.
+/// The URLs of a whole cluster, which each member has to know, and what else they are all told.
 pub(super) struct Addresses {
     clients: Vec<String>,
     peers: Vec<String>,
+    more: Vec<String>,
 }
 
 impl Addresses {
@@ -225,7 +226,13 @@ impl Addresses {
         let url = |port| format!("http://127.0.0.1:{port}");
         let mut clients: Vec<_> = ports::free(2 * members)?.into_iter().map(url).collect();
         let peers = clients.split_off(members);
-        Ok(Self { clients, peers })
+        Ok(Self { clients, peers, more: Vec::new() })
+    }
+
+    /// The same with further flags for everybody.
+    pub(super) fn with_flags(mut self, flags: &[&str]) -> Self {
+        self.more.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
     }
 
     fn flags(&self, index: usize) -> Vec<String> {
@@ -236,7 +243,7 @@ impl Addresses {
             .enumerate()
             .map(|(index, peer)| format!("{}={peer}", name(index)))
             .collect();
-        vec![
+        let own = [
             format!("--name={}", name(index)),
             format!("--listen-client-urls={client}"),
             format!("--advertise-client-urls={client}"),
@@ -244,7 +251,8 @@ impl Addresses {
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster={}", everybody.join(",")),
             "--initial-cluster-state=new".to_owned(),
-        ]
+        ];
+        own.into_iter().chain(self.more.iter().cloned()).collect()
     }
 }
 

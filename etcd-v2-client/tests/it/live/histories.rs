@@ -2,17 +2,17 @@
 
 use std::thread;
 
-use etcd_v2_client::Code;
 use etcd_v2_client::keys::Wait;
+use etcd_v2_client::{Code, GapReason};
 
 use super::patience::until;
-use super::servers;
+use super::servers::{self, watchers};
 use super::space::Space;
 
 both! {
     alone:
-    history_that_is_gone_ends_a_watch,
-    a_watch_that_rests_too_long_loses_its_place,
+    history_that_is_gone_is_told_as_a_gap,
+    a_watch_that_rests_too_long_asks_whether_its_key_was_touched,
     a_watch_that_waits_outlasts_any_number_of_changes,
 }
 
@@ -29,39 +29,50 @@ fn a_thousand_changes(space: &Space) {
     });
 }
 
-fn history_that_is_gone_ends_a_watch(space: &Space) {
+fn history_that_is_gone_is_told_as_a_gap(space: &Space) {
     let _alone = servers::lock_alone();
     let start = space.set("file", "1").unwrap();
     space.set("file", "2").unwrap();
     a_thousand_changes(space);
     let mut watch = space.watch_after(&start);
     let error = watch.next().unwrap().unwrap_err();
-    assert!(error.is_history_cleared(), "{error}");
-    assert!(!error.is_unauthorized(), "code 401 is not HTTP's 401");
-    let refusal = error.etcd().unwrap();
-    assert_eq!((refusal.code, refusal.status.as_u16()), (Code::HISTORY_CLEARED, 400));
-    assert!(refusal.index >= start.index().unwrap() + 1040);
-    assert!(watch.next().is_none(), "what to do now is not the watch's to decide");
-
-    let wait = Wait::new(space.at("file")).after(start.index().unwrap());
-    assert!(space.keys.wait(wait).unwrap_err().is_history_cleared());
-    // Reading anew and watching from there on is the way out.
-    let read = space.get("file").unwrap();
-    let wait = Wait::new(space.at("file")).after(read.etcd_index().unwrap());
-    let mut watch = space.keys.watch(wait);
+    assert!(error.is_history_cleared() && !error.is_unauthorized(), "code 401 is not HTTP's 401");
+    let gap = error.gap().unwrap();
+    assert_eq!((gap.from, gap.reason), (start.index().unwrap() + 1, GapReason::HistoryCleared));
+    assert!(gap.to >= start.index().unwrap() + 1040);
+    // What to do is read, as far as the gap goes; the watch goes on by itself.
+    assert!(space.get("file").unwrap().etcd_index().unwrap() >= gap.to);
     space.set("file", "3").unwrap();
     assert_eq!(watch.change().value(), Some("3"));
+
+    // A wait by itself is a request like any other, and refused.
+    let wait = Wait::new(space.at("file")).after(start.index().unwrap());
+    let refused = space.keys.wait(wait).unwrap_err();
+    assert!(refused.is_history_cleared() && refused.gap().is_none());
+    let refusal = refused.etcd().unwrap();
+    assert_eq!((refusal.code, refusal.status.as_u16()), (Code::HISTORY_CLEARED, 400));
 }
 
-fn a_watch_that_rests_too_long_loses_its_place(space: &Space) {
+fn a_watch_that_rests_too_long_asks_whether_its_key_was_touched(space: &Space) {
     let _alone = servers::lock_alone();
     let start = space.set("file", "1").unwrap();
     space.set("file", "2").unwrap();
-    let mut watch = space.keys.watch(Wait::new(space.at("file")).after(start.index().unwrap()));
+    let mut watch = space.keys.watch(Wait::new(space.at("file")).since(&start));
     assert_eq!(watch.change().value(), Some("2"));
     a_thousand_changes(space);
-    assert!(watch.next().unwrap().unwrap_err().is_history_cleared());
-    assert!(watch.next().is_none());
+    let next = thread::scope(|scope| {
+        let waiting = scope.spawn(|| watch.change());
+        until("the watch waits", || watchers(space) == 1);
+        space.set("file", "3").unwrap();
+        waiting.join().unwrap()
+    });
+    assert_eq!(next.value(), Some("3"), "it was not, so there is nothing to tell");
+    space.set("file", "4").unwrap();
+    a_thousand_changes(space);
+    let error = watch.next().unwrap().unwrap_err();
+    assert_eq!(error.gap().unwrap().from, next.index().unwrap() + 1);
+    space.set("file", "5").unwrap();
+    assert_eq!(watch.change().value(), Some("5"));
 }
 
 fn a_watch_that_waits_outlasts_any_number_of_changes(space: &Space) {

@@ -5,7 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use etcd_v2_client::proto::http::Method;
+use etcd_v2_client::proto::{Document, Encoded, Purpose};
+use etcd_v2_client::{ErrorKind, Invalid, Request};
 use xtask::server::{Cluster, Member, Server};
+
+use super::space::Space;
 
 /// The program. The variable `ETCD_V2_TEST_SERVER` names one; otherwise it is looked for, and
 /// downloaded if there is none.
@@ -103,4 +108,26 @@ fn sockets(process: u32) -> BTreeSet<String> {
             Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
         })
         .collect()
+}
+
+/// How many waits the server knows, by its statistics.
+pub(super) fn watchers(space: &Space) -> u64 {
+    space.client.send(Watchers).unwrap()
+}
+
+/// A request of one's own: how many waits the server knows, by its statistics.
+struct Watchers;
+
+impl Request for Watchers {
+    type Output = u64;
+
+    fn encode(&self) -> Result<Encoded, Invalid> {
+        Encoded::new(Method::GET, "/v2/stats/store", Purpose::Read)
+    }
+
+    fn decode(&self, document: Document) -> Result<u64, ErrorKind> {
+        let text = String::from_utf8(document.body).unwrap();
+        let (_, count) = text.split_once("\"watchers\":").unwrap();
+        Ok(count.trim_end_matches('}').parse().unwrap())
+    }
 }

@@ -3,13 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use etcd_v2_client::Interrupt;
 use etcd_v2_client::keys::Wait;
-use etcd_v2_client::proto::http::Method;
-use etcd_v2_client::proto::{Document, Encoded, Purpose};
-use etcd_v2_client::{ErrorKind, Interrupt, Invalid, Request};
 
 use super::patience::{Limit, until};
-use super::servers::{self, connections};
+use super::servers::{self, connections, watchers};
 use super::space::Space;
 
 both! {
@@ -115,23 +113,6 @@ fn dropped_watches_leave_no_connections(space: &Space) {
     until("all are closed but the writer's", || connections(&mut server) == 1);
 }
 
-/// A request of one's own: how many waits the server knows, by its statistics.
-struct Watchers;
-
-impl Request for Watchers {
-    type Output = u64;
-
-    fn encode(&self) -> Result<Encoded, Invalid> {
-        Encoded::new(Method::GET, "/v2/stats/store", Purpose::Read)
-    }
-
-    fn decode(&self, document: Document) -> Result<u64, ErrorKind> {
-        let text = String::from_utf8(document.body).unwrap();
-        let (_, count) = text.split_once("\"watchers\":").unwrap();
-        Ok(count.trim_end_matches('}').parse().unwrap())
-    }
-}
-
 fn a_watch_of_a_server_that_restarts_goes_on(space: &Space) {
     let mut server = servers::lock_alone();
     let start = space.set("file", "0").unwrap();
@@ -151,7 +132,7 @@ fn a_watch_of_a_server_that_restarts_goes_on(space: &Space) {
             (interruptions, changes)
         });
         space.set("file", "2").unwrap();
-        until("the watch waits for more", || space.client.send(Watchers).unwrap() == 1);
+        until("the watch waits for more", || watchers(space) == 1);
         let member = server.member();
         member.kill9().unwrap();
         member.restart().unwrap();

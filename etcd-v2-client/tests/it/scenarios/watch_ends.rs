@@ -4,13 +4,13 @@ use std::thread;
 use std::time::Instant;
 
 use etcd_v2_client::keys::{Get, Set, Wait};
-use etcd_v2_client::{ErrorKind, Interrupt};
+use etcd_v2_client::{ErrorKind, GapReason, Interrupt};
 
 use crate::both::{Colour, Subject, Watching, both, ms};
 use crate::server::{Refusing, Seen, Server, change, etcd, html, plausible, refusal, response};
 
 both!(
-    lost_history_ends_it,
+    lost_history_is_a_gap_and_not_its_end,
     missing_rights_end_it,
     v2_api_that_is_off_ends_it,
     invalid_key_ends_it_before_anything_is_sent,
@@ -35,14 +35,19 @@ fn last_error(watch: Watching) -> etcd_v2_client::Error {
     error
 }
 
-fn lost_history_ends_it(colour: Colour) {
+fn lost_history_is_a_gap_and_not_its_end(colour: Colour) {
     let text = "The event in requested index is outdated and cleared";
-    let server = Server::always(refusal(400, 401, text));
-    let client = colour.client([server.url()]);
-    let error = last_error(client.watch(Wait::new("/a").after(3)));
-    assert!(error.is_history_cleared(), "{error}");
-    assert_eq!(error.etcd().unwrap().index, 7, "where to go on from");
-    assert_eq!(server.count(), 1);
+    let server = Server::each(move |seen| match seen.target.as_str() {
+        "/v2/keys/a?recursive=true&wait=true&waitIndex=4" => refusal(400, 401, text),
+        _ => plausible(seen),
+    });
+    let watch = colour.client([server.url()]).watch(Wait::new("/a").recursive().after(3));
+    let (error, watch) = watch.error();
+    let gap = error.gap().unwrap();
+    assert_eq!((gap.from, gap.to, gap.reason), (4, 7, GapReason::HistoryCleared));
+    assert!(error.is_history_cleared() && !error.may_have_applied(), "{error}");
+    assert_eq!(watch.change().0, 8, "it goes on after the gap");
+    assert_eq!(server.count(), 2);
 }
 
 fn missing_rights_end_it(colour: Colour) {
