@@ -41,11 +41,12 @@ fn listing() -> String {
     body
 }
 
-fn send(mirror: &mut Mirror, index: usize, body: impl Into<bytes::Bytes>) {
+fn send(mirror: &mut Mirror, index: u64, body: impl Into<bytes::Bytes>) {
     let now = Duration::ZERO;
     let Action::Send { .. } = mirror.poll(now) else { panic!("it does not ask") };
-    let head = Response::builder().header("X-Etcd-Index", index).body(()).unwrap().into_parts().0;
-    mirror.handle(now, Event::Head(head));
+    let mut head = Response::new(());
+    head.headers_mut().insert("x-etcd-index", index.into());
+    mirror.handle(now, Event::Head(head.into_parts().0));
     let Action::Read { .. } = mirror.poll(now) else { panic!("it does not read") };
     mirror.handle(now, Event::Chunk(body.into()));
     let Action::Read { .. } = mirror.poll(now) else { panic!("it does not read on") };

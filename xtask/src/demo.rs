@@ -7,7 +7,7 @@ use xtask::server::Server;
 
 use crate::cargo::{Step, seconds};
 
-/// Starts a server, lets both tours talk to it, and stops it.
+/// Starts a server, lets the examples talk to it, and stops it.
 pub(crate) fn run(etcd: &Path) -> Result<()> {
     let begin = Instant::now();
     let server = Server::start(etcd)?;
@@ -20,7 +20,8 @@ pub(crate) fn run(etcd: &Path) -> Result<()> {
     Ok(())
 }
 
-const TOURS: [&str; 2] = [
+const TOURS: [&str; 3] = [
     "run --quiet -p etcd-v2-client --example tour",
+    "run --quiet -p etcd-v2-client --example mirror",
     "run --quiet -p etcd-v2-client --no-default-features --features ureq --example tour_blocking",
 ];

@@ -22,7 +22,7 @@ pub(super) enum Driver {
     #[cfg(feature = "hyper")]
     Task(tokio::task::JoinHandle<Error>),
     #[cfg(feature = "ureq")]
-    Thread(etcd_v2_client::blocking::MirrorThread),
+    Thread { _thread: etcd_v2_client::blocking::MirrorThread },
 }
 
 /// A mirror of a key of a space.
@@ -59,7 +59,7 @@ impl Updates {
             #[cfg(feature = "hyper")]
             Self::Async(it) => Driver::Task(super::patience::runtime().spawn(it.run())),
             #[cfg(feature = "ureq")]
-            Self::Blocking(it) => Driver::Thread(it.spawn().unwrap()),
+            Self::Blocking(it) => Driver::Thread { _thread: it.spawn().unwrap() },
         }
     }
 
@@ -94,9 +94,11 @@ impl Updates {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        #[cfg(feature = "hyper")]
-        if let Self::Task(task) = self {
-            task.abort();
+        match self {
+            #[cfg(feature = "hyper")]
+            Self::Task(task) => task.abort(),
+            #[cfg(feature = "ureq")]
+            Self::Thread { .. } => {}
         }
     }
 }
@@ -113,9 +115,9 @@ fn in_words(update: &Update) -> String {
         Update::Removed { kind, .. } => {
             format!("{} gone {name}", kind.as_ref().map_or("found", |kind| kind.as_str()))
         }
-        Update::Resynced { gap, .. } => {
-            gap.as_ref().map_or("resynced".to_owned(), |gap| format!("resynced: {}", gap.reason))
-        }
+        Update::Resynced { gap, .. } => gap
+            .as_ref()
+            .map_or_else(|| "resynced".to_owned(), |gap| format!("resynced: {}", gap.reason)),
         _ => "unknown".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use etcd_v2_client::keys::{Get, Set};
-use etcd_v2_client::mirror::Update;
+use etcd_v2_client::mirror::{Snapshot, Update};
 use etcd_v2_client::{GapReason, Mirror};
 
 use super::mirrored::{driven, mirror, shown, synced};
@@ -36,21 +36,18 @@ both! {
 both! {
     three:
     a_mirror_outlives_the_member_that_it_asks,
+    a_mirror_that_was_cut_off_for_1500_changes_catches_up,
     a_mirror_through_consensus_never_lags_at_first,
 }
 
 /// Waits until a mirror is as the server is at the moment.
 fn same(space: &Space, mirror: &Mirror) {
-    let listed = space.list("");
-    let index = match &listed {
-        Ok(change) => change.node().unwrap().descendants().filter_map(|node| node.modified_index()),
-        Err(error) => panic!("{error}"),
-    }
-    .max();
-    let change = listed.unwrap();
+    let change = space.list("").unwrap();
     let root = change.node().unwrap();
-    let listed: Vec<_> = std::iter::once(root).chain(root.descendants()).map(shown).collect();
-    let is_same = |snapshot: &etcd_v2_client::mirror::Snapshot| {
+    let nodes = || std::iter::once(root).chain(root.descendants());
+    let index = nodes().filter_map(|node| node.modified_index()).max();
+    let listed: Vec<_> = nodes().map(shown).collect();
+    let is_same = |snapshot: &Snapshot| {
         snapshot.index() >= index && snapshot.iter().map(shown).eq(listed.iter().cloned())
     };
     let result = mirror.wait_for(is_same).block_for(LONGEST);
@@ -204,9 +201,7 @@ fn a_mirror_has_the_root_of_its_view(space: &Space) {
     inner.set("a/b", "1").unwrap();
     let (mirror, updates) = mirror(&inner, Get::new("/"));
     let _driver = updates.drive();
-    let keys = |now: &etcd_v2_client::mirror::Snapshot| {
-        now.iter().map(|node| node.key().to_owned()).collect::<Vec<_>>()
-    };
+    let keys = |now: &Snapshot| now.iter().map(|node| node.key().to_owned()).collect::<Vec<_>>();
     assert_eq!(keys(&synced(&mirror)), ["/", "/a", "/a/b"]);
     inner.set("a/c/d", "2").unwrap();
     let expected = ["/", "/a", "/a/b", "/a/c", "/a/c/d"];
@@ -333,6 +328,40 @@ fn a_mirror_outlives_the_member_that_it_asks(space: &Space) {
     survivors.delete("a").unwrap();
     same(&survivors, &mirror);
     assert!(mirror.error().is_none());
+}
+
+fn a_mirror_that_was_cut_off_for_1500_changes_catches_up(space: &Space) {
+    let mut cluster = servers::lock_three();
+    let endpoints = cluster.endpoints();
+    let survivors = space.asking(&endpoints[1..]);
+    for key in ["changed", "gone/a", "gone/b", "kept"] {
+        survivors.set(key, "0").unwrap();
+    }
+    let (mirror, _driver) = driven(&space.asking(&endpoints[..1]));
+    same(&survivors, &mirror);
+    cluster.members()[0].kill9().unwrap();
+    until("that is noticed", || !mirror.status().connected);
+    let before = mirror.snapshot();
+    for member in &mut cluster.members()[1..] {
+        member.wait_until_ready().unwrap();
+    }
+    survivors.delete_all("gone").unwrap();
+    thread::scope(|scope| {
+        for writer in 0..6 {
+            let survivors = &survivors;
+            scope.spawn(move || {
+                for number in 0..250 {
+                    survivors.set("changed", &format!("{writer} {number}")).unwrap();
+                }
+            });
+        }
+    });
+    assert!(mirror.snapshot().is(&before), "it can be read, and is as it was");
+    cluster.members()[0].restart().unwrap();
+    cluster.members()[0].wait_until_ready().unwrap();
+    same(&survivors, &mirror);
+    survivors.set("new", "1").unwrap();
+    same(&survivors, &mirror);
 }
 
 fn a_mirror_through_consensus_never_lags_at_first(space: &Space) {

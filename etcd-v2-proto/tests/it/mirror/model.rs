@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
+use etcd_v2_proto::http::StatusCode;
+
 /// How many changes the server remembers.
 const WINDOW: usize = 8;
 
@@ -94,8 +96,9 @@ impl Server {
                 self.nodes.insert(key.to_owned(), node);
             }
             Write::Refresh { key } if self.is_file(key) => {
-                let node = self.nodes.get_mut(key).unwrap();
-                (node.modified, node.expires) = (at, Some(at));
+                if let Some(node) = self.nodes.get_mut(key) {
+                    (node.modified, node.expires) = (at, Some(at));
+                }
                 self.index = at;
                 self.remember(Told {
                     index: at,
@@ -109,7 +112,7 @@ impl Server {
                 let told = Node { modified: at, expires: Some(at), ..before.clone() };
                 self.tell(key, "update", &told, Some(&before), false);
                 // The index that it tells is not the one that it keeps.
-                self.nodes.get_mut(key).unwrap().expires = Some(at);
+                self.nodes.insert(key.to_owned(), Node { expires: Some(at), ..before });
             }
             Write::Delete { key } => self.remove(key, "delete"),
             Write::Expire { key } => self.remove(key, "expire"),
@@ -184,15 +187,15 @@ impl Server {
     }
 
     /// The answer to a recursive listing.
-    pub(super) fn list(&self, base: &str) -> (u16, String) {
+    pub(super) fn list(&self, base: &str) -> (StatusCode, String) {
         if !self.nodes.contains_key(base) {
             let index = self.index;
             let body = format!(
                 r#"{{"errorCode":100,"message":"Key not found","cause":"/","index":{index}}}"#
             );
-            return (404, body);
+            return (StatusCode::NOT_FOUND, body);
         }
-        (200, format!(r#"{{"action":"get","node":{}}}"#, self.tree(base, base)))
+        (StatusCode::OK, format!(r#"{{"action":"get","node":{}}}"#, self.tree(base, base)))
     }
 
     fn tree(&self, key: &str, base: &str) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_v2_proto::http::{Response, Uri};
+use etcd_v2_proto::http::{Response, StatusCode, Uri};
 use etcd_v2_proto::mirror::{Mirror, Snapshot};
 use etcd_v2_proto::{Action, Cluster, Conversation, Event, Failure, Policy, Start};
 
@@ -139,14 +139,16 @@ impl Play {
                 (status, Some(body))
             }
             Some(from) if fault == Fault::Repeated && server.earlier(from).is_some() => {
-                (200, server.earlier(from).map(str::to_owned))
+                (StatusCode::OK, server.earlier(from).map(str::to_owned))
             }
             Some(from) => match server.scan(base, from) {
-                Ok(told) => (200, told.map(str::to_owned)),
-                Err(refusal) => (400, Some(refusal)),
+                Ok(told) => (StatusCode::OK, told.map(str::to_owned)),
+                Err(refusal) => (StatusCode::BAD_REQUEST, Some(refusal)),
             },
         };
-        let head = Response::builder().status(status).header("X-Etcd-Index", server.index);
+        let mut head = Response::new(());
+        *head.status_mut() = status;
+        head.headers_mut().insert("x-etcd-index", server.index.into());
         self.body = match body {
             Some(body) if fault == Fault::Cut => {
                 let half = body[..body.len() / 2].to_owned();
@@ -158,7 +160,7 @@ impl Play {
                 Vec::new()
             }
         };
-        Event::Head(head.body(()).unwrap().into_parts().0)
+        Event::Head(head.into_parts().0)
     }
 }
 
