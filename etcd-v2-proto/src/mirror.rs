@@ -21,8 +21,8 @@
 //! # What it guarantees
 //!
 //! - At each moment the [`Snapshot`] is the subtree as it was at one index: the listing's, or that of a
-//!   change after it. The watch begins after the listing's index, and changes come in the order of their
-//!   indexes, so none is lost and none applied twice; one that is not above the index reached is left out.
+//!   change after it. The watch begins after the listing's index, and tells no change that is not above the
+//!   last one, so none is lost and none applied twice.
 //! - It never goes back. After a gap, a listing by a member whose index is below what the mirror has, or
 //!   below the end of the gap, is thrown away, and the cluster is asked through consensus
 //!   ([`Get::quorum`]), which knows all that was ever acknowledged. Only that answer is believed with a
@@ -210,9 +210,6 @@ impl Mirror {
         let (Some(reached), Some(index)) = (self.snapshot.index, change.index()) else {
             return None;
         };
-        if index <= reached {
-            return None;
-        }
         let missed = Gap::new(reached + 1, index, GapReason::CaughtUp);
         // Without a listing that shows it, nobody knows what the keys begin with.
         let Some(base) = &self.base else { return Some(self.missed(now, missed)) };

@@ -62,7 +62,10 @@ pub(super) fn play(base: &'static str, steps: &[Step]) -> Result<(), String> {
     };
     let mut steps = steps.iter();
     for _ in 0..2000 {
+        let before = play.mirror.snapshot().index();
         let action = play.mirror.poll(play.now);
+        let after = play.mirror.snapshot().index();
+        check(before <= after, || format!("it went back from {before:?} to {after:?}"))?;
         if let Action::Yield(item) = action {
             if let Ok(update) = item {
                 play.follower.follow(&update)?;
