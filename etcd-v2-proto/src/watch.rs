@@ -6,6 +6,7 @@
 //! | waiting, checking | accepted by another cluster | yield the gap, idle |
 //! | waiting | accepted, and changes may have been left out before | idle |
 //! | waiting, checking | accepted | the same |
+//! | waiting | the same change again, of a stream | waiting |
 //! | waiting | a change, of a stream that goes on | yield it if it is one that is asked for, waiting |
 //! | waiting | a change | yield it if it is one that is asked for, idle |
 //! | checking | a change that had not been told | yield the gap, idle |
@@ -160,6 +161,10 @@ impl Watch {
     }
 
     fn changed(&mut self, now: Duration, waiting: Box<Waiting>, change: Change) -> Step {
+        // A stream tells twice that the directory is removed that it is for.
+        if waiting.is_stream() && change.index() == self.place.after() {
+            return (State::Waiting(waiting), None);
+        }
         let Some(index) = change.index().filter(|index| Some(*index) > self.place.after()) else {
             return self.failed(now, None, misplaced());
         };

@@ -21,6 +21,7 @@
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
+//! | [`watch_silence`] | waits hear nothing, streams stall, clusters change | asked anew or elsewhere in time; gaps are told |
 //! | [`watch_ends`] | watches end | for good reasons only, and nothing stays open |
 //! | [`streams`] | what only one colour has | streams race timers; iterators move to threads |
 //! | [`guarantees`] | nothing, at run time | what the compiler can check |
@@ -58,5 +59,7 @@ mod slowness;
 mod streams;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod watch_ends;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod watch_silence;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod watches;

@@ -1,7 +1,5 @@
 //! Thousands of watches that are given up.
 
-use std::time::Duration;
-
 use super::patience::until;
 use super::servers::{self, connections, watchers};
 use super::space::{Space, Watch};
@@ -38,7 +36,9 @@ fn give_up_after(watches: Vec<Watch>, done: impl FnOnce()) {
                 let task = super::patience::runtime().spawn(async move {
                     // Asked again and again, as by a loop that has other things to do.
                     loop {
-                        let _ = tokio::time::timeout(Duration::from_millis(5), watch.next()).await;
+                        let _ =
+                            tokio::time::timeout(std::time::Duration::from_millis(5), watch.next())
+                                .await;
                     }
                 });
                 waiting.push(Given::Up(task));

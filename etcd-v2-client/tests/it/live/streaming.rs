@@ -14,6 +14,7 @@ both! {
     alone:
     a_watch_that_is_up_to_date_streams,
     a_stream_that_is_read_too_slowly_loses_nothing,
+    a_directory_that_goes_is_told_once_by_its_stream,
 }
 
 /// Writes to the key one after the other, each when the watch has told of the one before, and returns
@@ -70,4 +71,25 @@ fn a_stream_that_is_read_too_slowly_loses_nothing(space: &Space) {
         assert_eq!(value.split_once(' ').unwrap().0, number.to_string());
     }
     assert!(relay.asked("wait=true") > 2, "it has looked anew");
+}
+
+/// etcd tells it twice.
+fn a_directory_that_goes_is_told_once_by_its_stream(space: &Space) {
+    let server = servers::lock_alone();
+    let start = space.set("file", "0").unwrap();
+    let relay = Relay::to(server.endpoint());
+    let watching = space.asking([relay.url()]);
+    let wait = Wait::new(space.at("")).recursive().stream().since(&start);
+    let mut watch = watching.keys.watch(wait);
+    in_a_stream(space, &mut watch, &relay);
+    let told = thread::scope(|scope| {
+        let waiting = scope.spawn(|| [watch.change(), watch.change()]);
+        until("it streams", || relay.asked("stream=true") == 1 && watchers(space) == 1);
+        space.delete_all("").unwrap();
+        space.set("file", "1").unwrap();
+        waiting.join().unwrap()
+    });
+    assert!(told[0].removes(&space.at("file")));
+    assert_eq!(told[1].value(), Some("1"));
+    assert_eq!(relay.asked("wait=true"), 2, "in the same stream");
 }

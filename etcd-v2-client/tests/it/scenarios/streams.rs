@@ -118,6 +118,31 @@ mod futures {
     }
 
     #[tokio::test]
+    async fn timer_in_a_loop_does_not_restart_the_silence_of_a_watch() {
+        let server = Server::start(|peer| {
+            peer.request();
+            peer.write(HEAD);
+            if peer.number > 2 {
+                let body = change("set", "/a", "1", 10);
+                peer.write(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()));
+            }
+            peer.hang();
+        });
+        let client = client(&server).with(|policy| policy.watch_idle = Some(ms(1200)));
+        let mut watch = client.keys().watch("/a");
+        let (began, mut ticks) = (std::time::Instant::now(), 0);
+        let change = loop {
+            tokio::select! {
+                change = watch.next() => break change,
+                () = tokio::time::sleep(ms(1000)) => ticks += 1,
+            }
+        };
+        assert_eq!(change.unwrap().unwrap().index(), Some(10), "nothing is lost either");
+        assert!(ticks >= 1 && began.elapsed() < ms(6000), "{ticks} {:?}", began.elapsed());
+        assert_eq!(server.count(), 3);
+    }
+
+    #[tokio::test]
     async fn timer_in_a_loop_does_not_restart_the_pauses_of_a_watch() {
         let server = Server::always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         let mut watch = client(&server).keys().watch("/a");
