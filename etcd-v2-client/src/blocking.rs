@@ -1,6 +1,7 @@
 //! The same client for callers that block their thread.
 
 mod auto_sync;
+mod mirror;
 mod watch;
 
 pub use crate::views::{
@@ -8,6 +9,7 @@ pub use crate::views::{
     BlockingStats as Stats, BlockingUsers as Users,
 };
 pub use auto_sync::AutoSync;
+pub use mirror::{MirrorThread, Updates};
 pub use watch::Watch;
 
 use std::sync::Arc;

@@ -63,6 +63,7 @@
 //! - [`guide`]: where everything of the Go package is.
 //! - [`Client::auto_sync`], [`blocking::Client::auto_sync`]: keep up with who the members are.
 //! - [`diagnose`]: what [`Client::diagnose`] finds out when something is wrong.
+//! - [`Mirror`]: a local copy of a subtree that is kept up to date.
 //! - [`Policy`]: how patient calls are, and what they may do.
 //! - [`observe`]: metrics, requests as `curl` commands, `tracing`.
 //! - [`proto`]: the core, without I/O.
@@ -70,12 +71,14 @@
 pub mod blocking;
 pub mod discovery;
 pub mod guide;
+pub mod mirror;
 pub mod observe;
 
 mod auto_sync;
 mod builder;
 mod client;
 mod colours;
+mod flight;
 mod inner;
 mod shared;
 mod side_by_side;
@@ -85,6 +88,7 @@ mod watch;
 pub use auto_sync::AutoSync;
 pub use builder::Builder;
 pub use client::Client;
+pub use mirror::Mirror;
 pub use shared::Order;
 pub use views::{Auth, Keys, Members, Roles, Stats, Users};
 pub use watch::Watch;

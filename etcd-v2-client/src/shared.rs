@@ -210,7 +210,18 @@ impl<C: Conversation> Learning<C> {
     }
 }
 
-impl Learning<Watch> {
+/// A conversation that lasts, and takes another route on its way.
+pub(crate) trait Lasting: Conversation {
+    fn reroute(&mut self, route: Route);
+}
+
+impl Lasting for Watch {
+    fn reroute(&mut self, route: Route) {
+        Self::reroute(self, route);
+    }
+}
+
+impl<C: Lasting> Learning<C> {
     /// Goes on with the endpoints as they are now.
     pub(crate) fn reroute(&mut self) {
         let route = self.fresh_route();

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use etcd_v2_proto::keys::{Change, Wait};
-use etcd_v2_proto::{AsyncRun, AsyncTransport, Error, Interrupt, Watch as Conversation};
+use etcd_v2_proto::{AsyncTransport, Error, Interrupt, Watch as Conversation};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
 use crate::Inner;
-use crate::shared::Learning;
+use crate::flight::Flight;
 
 /// Every change of a key, in order, each once; see [`Keys::watch`](crate::Keys::watch).
 ///
@@ -42,34 +41,22 @@ use crate::shared::Learning;
 /// ```
 #[must_use = "a watch does nothing until it is asked for a change"]
 pub struct Watch {
-    step: Step,
+    flight: Flight<Conversation>,
     interrupt: Interrupt,
-}
-
-type Run = Box<AsyncRun<Learning<Conversation>>>;
-type Item = Result<Change, Error>;
-
-/// The step in flight belongs to the watch and not to whoever asked for it, so that dropping the
-/// question loses neither the connection nor the timer.
-enum Step {
-    Idle(Run),
-    InFlight(Pin<Box<dyn Future<Output = (Run, Option<Item>)> + Send>>),
-    Over,
 }
 
 impl Watch {
     pub(crate) fn new(inner: &Inner<dyn AsyncTransport>, wait: Wait) -> Self {
         let interrupt = inner.for_watch();
         let watch = inner.shared.watch(wait, &inner.policy);
-        let run = AsyncRun::new(watch, Arc::clone(&inner.transport), interrupt.clone());
-        Self { step: Step::Idle(Box::new(run)), interrupt }
+        Self { flight: Flight::new(watch, &inner.transport, &interrupt), interrupt }
     }
 
     /// Waits for the next change; `None` after the end.
     ///
     /// Dropping the future loses nothing: the next call goes on with the same wait.
     pub async fn next(&mut self) -> Option<Result<Change, Error>> {
-        poll_fn(|context| self.poll(context)).await
+        poll_fn(|context| self.flight.poll(context)).await
     }
 
     /// The handle that [stops](Interrupt::stop) this watch from elsewhere: its last item is an error
@@ -78,54 +65,24 @@ impl Watch {
     pub const fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
-        loop {
-            match &mut self.step {
-                Step::Idle(_) => {
-                    let Step::Idle(mut run) = std::mem::replace(&mut self.step, Step::Over) else {
-                        continue;
-                    };
-                    run.conversation().reroute();
-                    let span = run.conversation().span();
-                    self.step = Step::InFlight(Box::pin(span.around(async move {
-                        let item = run.next().await.map(|item| item?);
-                        (run, item)
-                    })));
-                }
-                Step::InFlight(step) => {
-                    let (run, item) = ready!(step.as_mut().poll(context));
-                    let over = item.is_none();
-                    self.step = if over { Step::Over } else { Step::Idle(run) };
-                    return Poll::Ready(item);
-                }
-                Step::Over => return Poll::Ready(None),
-            }
-        }
-    }
 }
 
 impl Stream for Watch {
     type Item = Result<Change, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(context)
+        self.flight.poll(context)
     }
 }
 
 impl FusedStream for Watch {
     fn is_terminated(&self) -> bool {
-        matches!(self.step, Step::Over)
+        self.flight.is_over()
     }
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = match self.step {
-            Step::Idle(_) => "idle",
-            Step::InFlight(_) => "in flight",
-            Step::Over => "over",
-        };
-        f.debug_struct("Watch").field("step", &step).finish_non_exhaustive()
+        f.debug_struct("Watch").field("step", &self.flight.name()).finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use unexpected::{Likely, is_page};
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -31,9 +32,11 @@ use crate::endpoint::Endpoint;
 
 /// Why a call failed.
 ///
-/// One word long, so that a `Result` costs nothing on the way that succeeds.
+/// One word long, so that a `Result` costs nothing on the way that succeeds, and cheap to clone, for all
+/// who wait for the same.
+#[derive(Clone)]
 pub struct Error {
-    inner: Box<Inner>,
+    inner: Arc<Inner>,
 }
 
 struct Inner {
@@ -79,7 +82,7 @@ impl Error {
         attempts: Vec<Attempt>,
     ) -> Self {
         let worst = attempts.iter().map(|attempt| attempt.outcome).fold(outcome, Outcome::max);
-        Self { inner: Box::new(Inner { kind, outcome: worst, writes, endpoint, attempts }) }
+        Self { inner: Arc::new(Inner { kind, outcome: worst, writes, endpoint, attempts }) }
     }
 
     /// What went wrong.

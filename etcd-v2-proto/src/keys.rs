@@ -42,4 +42,6 @@ pub use set::Set;
 pub use target::{DEFAULT_PREFIX, KeysRequest};
 pub use wait::Wait;
 
+pub(crate) use key::{is_below, is_hidden_below};
+
 pub use crate::tree::{Children, Content, Descendants, Leaves, Node, NodeRef};

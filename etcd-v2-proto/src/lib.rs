@@ -55,6 +55,7 @@ pub mod diagnose;
 pub mod exchange;
 pub mod keys;
 pub mod members;
+pub mod mirror;
 pub mod proxy;
 pub mod run;
 pub mod server;
@@ -102,6 +103,7 @@ pub use error::{
 pub use exchange::Exchange;
 pub use interrupt::{Hook, Interrupt, Reason};
 pub use json::Malformed;
+pub use mirror::Mirror;
 pub use policy::{CheckRedirect, MapUrl, Policy, Redirect};
 pub use request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
 pub use run::{AsyncRun, BlockingRun};

@@ -69,6 +69,11 @@ impl Tree {
         self.records.get(index as usize).unwrap_or(&Record::BLANK)
     }
 
+    /// Returns how many nodes there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.records.len() as u32
+    }
+
     /// Returns the indices of everything below a node.
     fn below(&self, index: u32) -> Range<u32> {
         index.saturating_add(1)..self.record(index).end
@@ -86,6 +91,52 @@ impl Tree {
                 record.key.start = record.key.end - rest;
             }
         }
+    }
+
+    /// Copies nodes, each without what is below it.
+    pub(crate) fn gather(nodes: &[Node<'_>]) -> Arc<Self> {
+        let mut text = String::with_capacity(nodes.iter().map(|node| node.text_len()).sum());
+        let copy = |(index, node): (usize, &Node<'_>)| {
+            let mut copy = |span| {
+                let start = text.len();
+                node.tree().text(span).map_or(Span::NONE, |string| {
+                    text.push_str(string);
+                    Span::new(start, text.len())
+                })
+            };
+            let record = node.record();
+            Record {
+                key: copy(record.key),
+                value: copy(record.value),
+                expiration: copy(record.expiration),
+                end: index as u32 + 1,
+                ..*record
+            }
+        };
+        let records = nodes.iter().enumerate().map(copy).collect();
+        Arc::new(Self::new(text, records))
+    }
+
+    /// Makes a directory, as etcd does where a key is written below one that is not there yet.
+    pub(crate) fn directory(key: &str, index: u64) -> Arc<Self> {
+        let key_span = Span::new(0, key.len());
+        let (created, modified) = (index, index);
+        let record =
+            Record { key: key_span, created, modified, end: 1, dir: true, ..Record::BLANK };
+        Arc::new(Self::new(key.to_owned(), vec![record]))
+    }
+
+    /// Copies a node with the time that another one tells it has left.
+    pub(crate) fn renewed(node: Node<'_>, told: Node<'_>) -> Arc<Self> {
+        let key = Span::new(0, node.key().len());
+        let mut text = node.key().to_owned();
+        let expiration = told.expiration_text().map_or(Span::NONE, |expiration| {
+            text.push_str(expiration);
+            Span::new(key.len(), text.len())
+        });
+        let ttl = told.record().ttl;
+        let record = Record { key, value: Span::NONE, expiration, ttl, end: 1, ..*node.record() };
+        Arc::new(Self::new(text, vec![record]))
     }
 
     /// Copies a node and everything below it, leaving the rest of the text behind.

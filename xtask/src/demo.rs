@@ -31,6 +31,8 @@ const TOURS: &[Row] = &[
 /// One line for each other example. Those of the cluster come last: it changes its members only when
 /// they have been well for some seconds.
 const OTHERS: &[Row] = &[
+    Row { example: "watch", servers: Servers::One, features: DEFAULT, arguments: "" },
+    Row { example: "mirror", servers: Servers::One, features: DEFAULT, arguments: "" },
     Row { example: "auth", servers: Servers::One, features: DEFAULT, arguments: "" },
     Row { example: "tls", servers: Servers::Secured, features: DEFAULT, arguments: "" },
     Row { example: "discovery", servers: Servers::Three, features: DNS, arguments: "" },

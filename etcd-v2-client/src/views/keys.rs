@@ -7,7 +7,7 @@ use etcd_v2_proto::keys::{Change, Delete, Get, Key, KeysRequest, Push, Set, Wait
 use etcd_v2_proto::{Error, Invalid};
 
 use super::methods;
-use crate::{Client, Watch, blocking};
+use crate::{Client, Mirror, Watch, blocking, mirror};
 
 /// The keys API, for asynchronous callers; see [`Client::keys`].
 ///
@@ -62,6 +62,14 @@ impl Keys {
         Watch::new(&self.client.inner, self.space.aim(wait.into()))
     }
 
+    /// Keeps a local copy of a key and everything below it; see [`Mirror`]. The copy is to be read
+    /// through the first of the two, and is kept up to date by whoever drives the second.
+    ///
+    /// With [`Get::quorum`], each listing goes through consensus.
+    pub fn mirror(&self, get: impl Into<Get>) -> (Mirror, mirror::Updates) {
+        mirror::begin(&self.client.inner, self.space.aim(get.into()))
+    }
+
     /// The same API with this key for its root: it is put before all keys that are given, and taken
     /// off all that are told, though not off the texts of errors.
     ///
@@ -92,6 +100,14 @@ impl BlockingKeys {
     /// [`watch_pause`](crate::Policy::watch_pause), [`wait_head`](crate::Policy::wait_head).
     pub fn watch(&self, wait: impl Into<Wait>) -> blocking::Watch {
         blocking::Watch::new(&self.client.inner, self.space.aim(wait.into()))
+    }
+
+    /// Keeps a local copy of a key and everything below it; see [`Mirror`]. The copy is to be read
+    /// through the first of the two, and is kept up to date by whoever drives the second.
+    ///
+    /// With [`Get::quorum`], each listing goes through consensus.
+    pub fn mirror(&self, get: impl Into<Get>) -> (Mirror, blocking::Updates) {
+        blocking::Updates::begin(&self.client.inner, self.space.aim(get.into()))
     }
 
     /// The same API with this key for its root: it is put before all keys that are given, and taken

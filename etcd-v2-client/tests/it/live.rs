@@ -47,6 +47,8 @@ mod lifetimes;
 mod logins;
 mod members;
 mod membership;
+mod mirrored;
+mod mirrors;
 mod names;
 mod patience;
 mod prefixes;

@@ -7,7 +7,9 @@ use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::Change;
+use super::key::Key;
 use super::target::{Target, keys_request};
+use super::wait::Wait;
 
 /// Reads a file, or lists a directory: `GET /v2/keys/…`.
 ///
@@ -56,6 +58,30 @@ impl Get {
     pub const fn quorum(mut self) -> Self {
         self.quorum = true;
         self
+    }
+}
+
+impl Get {
+    /// A watch of all that this reads.
+    pub(crate) fn watch(&self) -> Wait {
+        Wait::at(self.target.clone()).recursive()
+    }
+
+    /// The key that the answer will have; nobody knows it where the key space is under another path.
+    pub(crate) fn key(&self) -> Option<Key> {
+        let key = self.target.key().ok()?;
+        (!self.target.has_prefix()).then_some(key)
+    }
+
+    /// Whether it reads through consensus.
+    pub(crate) const fn is_quorum(&self) -> bool {
+        self.quorum
+    }
+}
+
+impl<K: Into<String>> From<K> for Get {
+    fn from(key: K) -> Self {
+        Self::new(key)
     }
 }
 

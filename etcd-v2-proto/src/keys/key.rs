@@ -70,12 +70,12 @@ impl Key {
 }
 
 /// Whether a key is another one, or below it.
-pub(super) fn is_below(key: &str, above: &str) -> bool {
+pub(crate) fn is_below(key: &str, above: &str) -> bool {
     beyond(key, above).is_some()
 }
 
 /// Whether a segment of the key that comes after this other one begins with an underscore.
-pub(super) fn is_hidden_below(key: &str, above: &str) -> bool {
+pub(crate) fn is_hidden_below(key: &str, above: &str) -> bool {
     beyond(key, above).is_some_and(|rest| rest.contains("/_"))
 }
 

@@ -44,7 +44,10 @@ impl Wait {
     /// What happens between a read and the beginning of such a wait is not told; [`since`](Self::since)
     /// leaves nothing out.
     pub fn new(key: impl Into<String>) -> Self {
-        let target = Target::new(key);
+        Self::at(Target::new(key))
+    }
+
+    pub(super) const fn at(target: Target) -> Self {
         Self { target, after: None, recursive: false, stream: false, streaming: false }
     }
 

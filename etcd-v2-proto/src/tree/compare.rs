@@ -12,7 +12,8 @@ impl<'a> Node<'a> {
         std::iter::once(self).chain(below).map(|node| (node.descendants().len(), node))
     }
 
-    fn says_the_same(self, other: Node<'_>) -> bool {
+    /// Says whether two nodes are the same, but for what is below them.
+    pub(crate) fn says_the_same(self, other: Node<'_>) -> bool {
         self.key() == other.key()
             && self.is_dir() == other.is_dir()
             && self.value() == other.value()

@@ -195,7 +195,12 @@ impl<'a> Node<'a> {
         self.record().end <= other.index
     }
 
-    fn record(self) -> &'a Record {
+    /// Returns how many bytes its own strings have.
+    pub(crate) fn text_len(self) -> usize {
+        self.record().spans().iter().map(|span| span.len()).sum()
+    }
+
+    pub(super) fn record(self) -> &'a Record {
         self.tree.record(self.index)
     }
 

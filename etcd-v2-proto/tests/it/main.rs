@@ -4,6 +4,7 @@ mod curl;
 mod documents;
 mod logins;
 mod memory;
+mod mirror;
 mod properties;
 mod splits;
 mod transcripts;

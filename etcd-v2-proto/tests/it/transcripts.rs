@@ -129,6 +129,23 @@ transcripts! {
     watch_streams_while_it_is_up_to_date
     watch_goes_on_after_a_stream_that_broke
 
+    // Mirrors.
+    mirror_lists_and_then_watches
+    mirror_of_a_missing_key_is_empty
+    mirror_of_a_file_is_that_file
+    mirror_tells_the_difference_after_a_gap
+    mirror_does_not_go_back_to_what_a_member_has_that_is_behind
+    mirror_believes_consensus_that_the_store_went_back
+    mirror_drops_what_was_in_a_directory
+    mirror_clears_away_what_a_file_takes_the_place_of
+    mirror_lists_again_where_a_change_tells_of_an_unknown_past
+    mirror_takes_a_refreshed_file_for_the_same
+    mirror_leaves_out_what_listings_leave_out
+    mirror_tells_errors_that_may_pass_and_goes_on
+    mirror_ends_after_an_error_that_stays
+    mirror_can_be_stopped
+    mirror_under_another_path_learns_what_keys_begin_with
+
     // Members, users, statistics.
     sync_asks_for_the_members
     sync_asks_for_the_leader_if_that_is_wanted

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use etcd_v2_proto::auth::{AddUser, ChangePassword};
 use etcd_v2_proto::{
-    Action, AutoSync, Conversation, Detour, Diagnose, Event, Exchange, Start, Sync, Watch,
+    Action, AutoSync, Conversation, Detour, Diagnose, Event, Exchange, Mirror, Start, Sync, Watch,
 };
 
 use super::script::{self, Asked, Call, Settings};
@@ -50,6 +50,7 @@ struct Player {
 enum Talk {
     Exchange(Box<Exchange<Call>>),
     Watch(Box<Watch>),
+    Mirror(Box<Mirror>),
     Sync(Box<Sync>),
     AutoSync(Box<AutoSync>),
     Diagnose(Box<Diagnose>),
@@ -63,6 +64,7 @@ macro_rules! whichever {
         match $talk {
             Talk::Exchange($it) => $what,
             Talk::Watch($it) => $what,
+            Talk::Mirror($it) => $what,
             Talk::Sync($it) => $what,
             Talk::AutoSync($it) => $what,
             Talk::Diagnose($it) => $what,
@@ -123,6 +125,7 @@ impl Player {
                 let Start { route, policy, .. } = start;
                 Talk::Watch(Box::new(Watch::new(wait, route, policy, *seed)))
             }
+            Asked::Mirror(get) => Talk::Mirror(Box::new(Mirror::new(get, start))),
             Asked::Call(call) => Talk::Exchange(Box::new(start.exchange(call, self.now))),
             Asked::Sync { leader } => Talk::Sync(Box::new(Sync::new(start, leader))),
             Asked::AutoSync { interval, leader } => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcd_v2_proto::auth::users;
 use etcd_v2_proto::http::{HeaderName, HeaderValue, Response, StatusCode};
-use etcd_v2_proto::keys::{Delete, Get, Push, Set, Wait};
+use etcd_v2_proto::keys::{Delete, Get, KeysRequest, Push, Set, Wait};
 use etcd_v2_proto::{
     CheckRedirect, Cluster, Credentials, Detour, Document, Encoded, Endpoint, ErrorKind, Event,
     Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members, server, stats,
@@ -107,6 +107,7 @@ fn mapped(text: &str) -> Result<MapUrl, String> {
 pub(super) enum Asked {
     Call(Call),
     Watch(Wait),
+    Mirror(Get),
     Sync { leader: bool },
     AutoSync { interval: Duration, leader: bool },
     Diagnose(Endpoint),
@@ -144,6 +145,10 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         ["diagnose", endpoint] => {
             let endpoint = endpoint.parse().map_err(|error| format!("{error}"))?;
             return Ok(Asked::Diagnose(endpoint));
+        }
+        ["mirror", key] => return Ok(Asked::Mirror(Get::new(key))),
+        ["mirror", "at", prefix, key] => {
+            return Ok(Asked::Mirror(Get::new(key).with_prefix(prefix)));
         }
         ["sync"] => return Ok(Asked::Sync { leader: false }),
         ["sync", "with", "leader"] => return Ok(Asked::Sync { leader: true }),

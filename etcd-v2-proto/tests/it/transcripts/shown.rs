@@ -7,8 +7,9 @@ use etcd_v2_proto::auth::users::Written;
 use etcd_v2_proto::auto_sync::Turn;
 use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{Request, header};
-use etcd_v2_proto::keys::Change;
+use etcd_v2_proto::keys::{Change, ChangeKind, NodeRef};
 use etcd_v2_proto::members::Member;
+use etcd_v2_proto::mirror::Update;
 use etcd_v2_proto::server::Health;
 use etcd_v2_proto::stats::LeaderStats;
 use etcd_v2_proto::{Action, Endpoint, EndpointReport, Error, ErrorKind, Membership, Timing};
@@ -118,7 +119,7 @@ impl Shown for Change {
 }
 
 /// What a watch yields.
-impl Shown for Result<Change, Error> {
+impl<T: Shown> Shown for Result<T, Error> {
     fn lines(&self) -> Vec<String> {
         match self {
             Ok(change) => change.lines(),
@@ -142,6 +143,30 @@ impl Shown for Turn {
             Self::Ended(Ok(membership)) => membership.lines(),
             Self::Ended(Err(error)) => failed("error", error),
         }
+    }
+}
+
+/// What a mirror yields.
+impl Shown for Update {
+    fn lines(&self) -> Vec<String> {
+        let key = self.key().unwrap_or_default();
+        let of = |kind: &Option<ChangeKind>| {
+            kind.as_ref().map_or_else(|| "found".to_owned(), ChangeKind::to_string)
+        };
+        let index = self.index();
+        vec![match self {
+            Self::Upserted { node, before, kind, .. } => {
+                let value = |node: &NodeRef| node.node().value().unwrap_or("dir").to_owned();
+                let before = before.as_ref().map_or_else(|| "nothing".to_owned(), value);
+                format!("= {} {key} {} after {before} @{index}", of(kind), value(node))
+            }
+            Self::Removed { kind, .. } => format!("= {} {key} gone @{index}", of(kind)),
+            Self::Resynced { gap: None, .. } => format!("= synced @{index}"),
+            Self::Resynced { gap: Some(gap), .. } => {
+                format!("= resynced @{index}, {} to {}, {:?}", gap.from, gap.to, gap.reason)
+            }
+            other => format!("= unknown {other:?}"),
+        }]
     }
 }
 

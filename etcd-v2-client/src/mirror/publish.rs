@@ -1,0 +1,74 @@
+//! A mirror that shows how it is after each step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_v2_proto::{Action, Conversation, Detour, Error, ErrorKind, Event, Mirror, Route};
+
+use super::{Board, Update};
+use crate::shared::Lasting;
+
+/// The conversation of a mirror, published on a board.
+#[derive(Debug)]
+pub(crate) struct Publishing {
+    mirror: Mirror,
+    board: Arc<Board>,
+    /// The last sign of life that was shown.
+    heard: Option<Duration>,
+}
+
+impl Publishing {
+    pub(super) fn new(mirror: Mirror, board: Arc<Board>) -> Self {
+        Self { mirror, board, heard: None }
+    }
+
+    fn hear(&mut self) {
+        if self.heard != self.mirror.heard() {
+            self.heard = self.mirror.heard();
+            self.board.hear(self.mirror.status().connected);
+        }
+    }
+
+    fn end(&self) {
+        let status = self.mirror.status();
+        let why = status.last_error.as_ref().filter(|_| self.mirror.is_over());
+        self.board.end(|| why.cloned().unwrap_or_else(|| ErrorKind::Stopped.into()));
+    }
+}
+
+impl Conversation for Publishing {
+    type Item = Result<Update, Error>;
+
+    fn poll(&mut self, now: Duration) -> Action<Self::Item> {
+        let action = self.mirror.poll(now);
+        self.hear();
+        if matches!(action, Action::Yield(_) | Action::Finish(_)) {
+            self.board.publish(self.mirror.snapshot(), self.mirror.status());
+        }
+        if self.mirror.is_over() {
+            self.end();
+        }
+        action
+    }
+
+    fn handle(&mut self, now: Duration, event: Event) {
+        self.mirror.handle(now, event);
+        self.hear();
+    }
+
+    fn detour(&self, now: Duration) -> Option<Detour> {
+        self.mirror.detour(now)
+    }
+}
+
+impl Lasting for Publishing {
+    fn reroute(&mut self, route: Route) {
+        self.mirror.reroute(route);
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
