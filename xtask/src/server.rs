@@ -3,6 +3,7 @@
 //! Everything a server writes is in a temporary directory. Servers and directory go away when the
 //! value is dropped, and also when the process that started them dies in whatever way.
 
+mod addresses;
 mod member;
 mod ports;
 mod probe;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 pub use self::member::Member;
-use self::{member::Addresses, scratch::Scratch};
+use self::{addresses::Addresses, scratch::Scratch};
 use crate::version::Version;
 
 /// A single etcd server with the v2 API on a free loopback port.
@@ -33,7 +34,7 @@ impl Server {
     /// Fails if the program is no etcd that speaks v2, or does not get ready in time; the message
     /// has the end of its log.
     pub fn start(etcd: &Path) -> Result<Self> {
-        let mut cluster = start(etcd, 1)?;
+        let mut cluster = start(etcd, 1, |_| Ok(()))?;
         Ok(Self { member: cluster.members.remove(0), _scratch: cluster.scratch })
     }
 
@@ -69,7 +70,23 @@ impl Cluster {
     /// Fails if the program is no etcd that speaks v2, if `members` is 0, or if a member does not
     /// get ready in time; the message has the end of its log.
     pub fn start(etcd: &Path, members: usize) -> Result<Self> {
-        start(etcd, members)
+        start(etcd, members, |_| Ok(()))
+    }
+
+    /// The same with something in front of each member: `clients` and `peers` get the URL where a member
+    /// listens for the ones or the others, and say which one it advertises instead. They may be asked
+    /// anew if ports turn out to be taken; only what they said last counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and with the errors of `clients` and `peers`.
+    pub fn start_behind(
+        etcd: &Path,
+        members: usize,
+        mut clients: impl FnMut(&str) -> Result<String>,
+        mut peers: impl FnMut(&str) -> Result<String>,
+    ) -> Result<Self> {
+        start(etcd, members, |addresses| addresses.advertise(&mut clients, &mut peers))
     }
 
     /// Starts one more member and waits until it answers. `announce` gets its peer URL and has to add it
@@ -102,12 +119,20 @@ impl Cluster {
     }
 }
 
-fn start(etcd: &Path, members: usize) -> Result<Cluster> {
+fn start(
+    etcd: &Path,
+    members: usize,
+    mut front: impl FnMut(&mut Addresses) -> Result<()>,
+) -> Result<Cluster> {
     ensure!(members > 0, "a cluster has at least one member");
     let version = Version::require_v2(etcd)?;
     let mut attempt = 1;
     loop {
-        match start_once(etcd, version, members) {
+        let addresses = Addresses::choose(members).and_then(|mut addresses| {
+            front(&mut addresses)?;
+            Ok(addresses)
+        })?;
+        match start_once(etcd, version, addresses) {
             // Between our finding a port free and the server's taking it, somebody else took it.
             Err(error) if attempt < ATTEMPTS && error.to_string().contains(PORT_TAKEN) => {}
             result => return result,
@@ -116,10 +141,9 @@ fn start(etcd: &Path, members: usize) -> Result<Cluster> {
     }
 }
 
-fn start_once(etcd: &Path, version: Version, count: usize) -> Result<Cluster> {
+fn start_once(etcd: &Path, version: Version, addresses: Addresses) -> Result<Cluster> {
     let scratch = Scratch::new()?;
-    let addresses = Addresses::choose(count)?;
-    let mut members = (0..count)
+    let mut members = (0..addresses.len())
         .map(|index| Member::start(etcd, version, scratch.path(), &addresses, index))
         .collect::<Result<Vec<_>>>()?;
     for member in &mut members {

@@ -3,6 +3,7 @@
 use std::{
     env,
     fs::{self, File, OpenOptions},
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -12,7 +13,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{ports, probe, starter};
+use super::{
+    addresses::{self, Addresses},
+    probe, starter,
+};
 use crate::version::Version;
 
 /// One member of a cluster: a process that can be killed, stopped and restarted on the same data
@@ -22,6 +26,7 @@ pub struct Member {
     name: String,
     endpoint: String,
     log: PathBuf,
+    data: PathBuf,
     etcd: PathBuf,
     flags: Vec<String>,
     process: Option<Child>,
@@ -111,6 +116,21 @@ impl Member {
         self.launch()
     }
 
+    /// Ends it, if it still runs, and removes its data. It may come back only as a new member.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system refuses.
+    pub fn wipe(&mut self) -> Result<()> {
+        self.term()?;
+        match fs::remove_dir_all(&self.data) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", self.data.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until it has answered a quorum read of the v2 API, so it needs a cluster with a
     /// leader.
     ///
@@ -156,15 +176,17 @@ impl Member {
         addresses: &Addresses,
         index: usize,
     ) -> Result<Self> {
-        let name = name(index);
-        let endpoint = addresses.clients[index].clone();
+        let name = addresses::name(index);
+        let endpoint = addresses.client(index).to_owned();
         let mut flags = addresses.flags(index);
-        flags.push(format!("--data-dir={}", folder.join(&name).display()));
+        let data = folder.join(&name);
+        flags.push(format!("--data-dir={}", data.display()));
         if version.needs_enabling() {
             flags.push("--enable-v2=true".to_owned());
         }
         let log = folder.join(format!("{name}.log"));
-        let mut member = Self { name, endpoint, log, etcd: etcd.to_owned(), flags, process: None };
+        let mut member =
+            Self { name, endpoint, log, data, etcd: etcd.to_owned(), flags, process: None };
         member.launch()?;
         Ok(member)
     }
@@ -212,59 +234,6 @@ impl Drop for Member {
     fn drop(&mut self) {
         _ = self.term();
     }
-}
-
-/// The URLs of a whole cluster, which each member has to know.
-#[derive(Clone, Debug)]
-pub(super) struct Addresses {
-    clients: Vec<String>,
-    peers: Vec<String>,
-    /// How many members the cluster begins with; the others join it.
-    founders: usize,
-}
-
-impl Addresses {
-    pub(super) fn choose(members: usize) -> Result<Self> {
-        let mut clients: Vec<_> = ports::free(2 * members)?.into_iter().map(url).collect();
-        let peers = clients.split_off(members);
-        Ok(Self { clients, peers, founders: members })
-    }
-
-    /// Chooses those of one more member, and returns its peer URL.
-    pub(super) fn add(&mut self) -> Result<&str> {
-        let ports = ports::free(2)?;
-        self.clients.push(url(ports[0]));
-        self.peers.push(url(ports[1]));
-        Ok(&self.peers[self.peers.len() - 1])
-    }
-
-    fn flags(&self, index: usize) -> Vec<String> {
-        let (client, peer) = (&self.clients[index], &self.peers[index]);
-        let state = if index < self.founders { "new" } else { "existing" };
-        let everybody: Vec<_> = self
-            .peers
-            .iter()
-            .enumerate()
-            .map(|(index, peer)| format!("{}={peer}", name(index)))
-            .collect();
-        vec![
-            format!("--name={}", name(index)),
-            format!("--listen-client-urls={client}"),
-            format!("--advertise-client-urls={client}"),
-            format!("--listen-peer-urls={peer}"),
-            format!("--initial-advertise-peer-urls={peer}"),
-            format!("--initial-cluster={}", everybody.join(",")),
-            format!("--initial-cluster-state={state}"),
-        ]
-    }
-}
-
-fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
-}
-
-fn name(index: usize) -> String {
-    format!("member{index}")
 }
 
 /// etcd takes its flags from variables too, and those of this shell are meant for other servers.
