@@ -5,6 +5,7 @@ mod cargo;
 mod ci;
 mod demo;
 mod etcd;
+mod faults;
 mod interrupt;
 mod test;
 mod tidy;
@@ -37,6 +38,7 @@ fn run() -> Result<()> {
         Task::Etcd => etcd::run(&xtask::obtain(etcd.as_deref())?, members),
         Task::Demo => demo::run(&xtask::obtain(etcd.as_deref())?),
         Task::Test => test::run(&xtask::obtain(etcd.as_deref())?, &rest),
+        Task::Faults => faults::run(&rest),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }
