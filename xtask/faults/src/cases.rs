@@ -4,6 +4,8 @@ mod abandoned;
 mod answers;
 mod gaps;
 mod histories;
+#[cfg(test)]
+mod live;
 mod operations;
 mod outage;
 mod watches;
@@ -85,7 +87,7 @@ pub(crate) static ALL: [Case; 17] = [
     abandoned::ABANDONED_WRITES,
     histories::HISTORIES,
     watches::WATCHES,
-    answers::BENT_ANSWERS,
+    answers::BENT_REQUESTS,
     histories::LOCAL_READS,
     answers::AT_LEAST_ONCE,
     watches::OFF_BY_ONE,

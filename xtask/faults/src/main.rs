@@ -27,6 +27,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use etcd_v2_client::server::GetVersion;
 use serde_json::json;
 
 use crate::{
@@ -98,9 +99,10 @@ fn run_once(
     let mut run =
         Run { arena, colour, number, base, dice, figures: Figures::new(), notes: Vec::new() };
     (case.run)(&mut run)?;
-    let Run { figures, mut notes, .. } = run;
+    let Run { arena, figures, mut notes, .. } = run;
+    let server = arena.observer().send(GetVersion::default())?.server;
     notes.push(format!("took {:.1} s", began.elapsed().as_secs_f64()));
-    Ok(Record { case, colour, run: number, figures, notes })
+    Ok(Record { case, colour, run: number, server, figures, notes })
 }
 
 fn print(record: &Record) {
@@ -124,12 +126,14 @@ fn open(path: &Path) -> Result<File> {
 }
 
 fn write(lines: &mut File, record: &Record, seed: u64) -> Result<()> {
-    let Record { case, colour, run, figures, notes } = record;
+    let Record { case, colour, run, server, figures, notes } = record;
     let line = json!({
         "case": case.name,
         "client": colour.name(),
         "run": run,
         "seed": seed,
+        "server": server,
+        "version": env!("CARGO_PKG_VERSION"),
         "figures": figures,
         "notes": notes,
     });

@@ -12,6 +12,8 @@ pub(crate) struct Record {
     pub(crate) case: &'static Case,
     pub(crate) colour: Colour,
     pub(crate) run: u32,
+    /// The version of the servers.
+    pub(crate) server: String,
     pub(crate) figures: Figures,
     pub(crate) notes: Vec<String>,
 }
@@ -112,7 +114,7 @@ mod tests {
 
     fn record(colour: Colour, gap: f64, errors: f64) -> Record {
         let figures = Figures::from([("gap", gap), ("errors", errors)]);
-        Record { case: &CASE, colour, run: 1, figures, notes: Vec::new() }
+        Record { case: &CASE, colour, run: 1, server: String::new(), figures, notes: Vec::new() }
     }
 
     #[test]

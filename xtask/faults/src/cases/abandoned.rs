@@ -9,11 +9,7 @@ use etcd_v2_client::{
 };
 
 use super::{Case, Run};
-use crate::{
-    arena::{Arena, MEMBERS},
-    goal::Goal,
-    subject::Colour,
-};
+use crate::{arena::Arena, goal::Goal, subject::Colour};
 
 pub(crate) const ABANDONED_WRITES: Case = Case {
     name: "G12",
@@ -109,4 +105,3 @@ fn read(arena: &Arena, key: &str) -> Result<String> {
 
 /// Half of them swap by index, and half of them set.
 const CALLERS: usize = 24;
-const _: () = assert!(MEMBERS > 2, "the others carry on without the stopped member");

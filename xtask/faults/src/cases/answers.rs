@@ -37,7 +37,7 @@ pub(crate) const LOST_ANSWERS: Case = Case {
     run: |run| matrix(run, &losses(), false),
 };
 
-pub(crate) const BENT_ANSWERS: Case = Case {
+pub(crate) const BENT_REQUESTS: Case = Case {
     name: "P1",
     title: "requests swallowed or refused, answers late, in pieces or with something behind them",
     runs: 5,
@@ -49,6 +49,7 @@ pub(crate) const BENT_ANSWERS: Case = Case {
         Goal::none("applied more than once"),
         Goal::noted("swaps by index ok", "%"),
         Goal::noted("other writes ok", "%"),
+        Goal::noted("not applied at all", ""),
         Goal::noted("trials", ""),
     ],
     run: |run| matrix(run, &bends(), false),
@@ -85,7 +86,7 @@ fn bends() -> Vec<Loss> {
         ("refused", Effect::Refuse),
         ("swallowed", Effect::BlackHole),
         ("late", Effect::Delay(pause(50))),
-        ("dripping", Effect::Drip(pause(1))),
+        ("dripping", Effect::Drip(Duration::from_micros(200))),
         ("split", Effect::Split),
         ("followed", Effect::Extra(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec())),
     ]

@@ -48,7 +48,7 @@ pub(crate) const LOCAL_READS: Case = Case {
     goals: &[Goal::at_least("not linearizable", 1.0, "")],
     run: |run| {
         let histories = gather(run, false, |_| {
-            thread::sleep(Duration::from_secs(4));
+            thread::sleep(Duration::from_secs(3));
             Ok(())
         })?;
         judge(run, &histories)
