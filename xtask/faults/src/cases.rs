@@ -73,7 +73,7 @@ impl Run<'_> {
 ///
 /// The tenth goal, that no setting is needed, is met by construction: every client here has the default
 /// policy, unless a case says otherwise.
-pub(crate) static ALL: [Case; 17] = [
+pub(crate) static ALL: [Case; 18] = [
     gaps::KILLED_FOLLOWER,
     gaps::KILLED_LEADER,
     gaps::STOPPED_FOLLOWER,
@@ -91,6 +91,7 @@ pub(crate) static ALL: [Case; 17] = [
     histories::LOCAL_READS,
     answers::AT_LEAST_ONCE,
     watches::OFF_BY_ONE,
+    histories::REPEATED_WRITES,
 ];
 
 /// What a change of the project is tried with.

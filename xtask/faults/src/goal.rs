@@ -18,6 +18,8 @@ enum Limit {
     MedianAtMost(f64),
     /// No run may have less.
     AtLeast(f64),
+    /// Some run has to have so much.
+    OnceAtLeast(f64),
     /// It is good to know, and that is all.
     None,
 }
@@ -53,6 +55,14 @@ impl Goal {
         Self { figure, unit, limit: Limit::AtLeast(limit) }
     }
 
+    pub(crate) const fn once_at_least(
+        figure: &'static str,
+        limit: f64,
+        unit: &'static str,
+    ) -> Self {
+        Self { figure, unit, limit: Limit::OnceAtLeast(limit) }
+    }
+
     /// A figure that shall be there not even once.
     pub(crate) const fn none(figure: &'static str) -> Self {
         Self::at_most(figure, 0.0, "")
@@ -82,7 +92,7 @@ impl Goal {
         let met = match self.limit {
             Limit::AtMost(limit) => counts <= limit,
             Limit::MedianAtMost(limit) => median <= limit,
-            Limit::AtLeast(limit) => counts >= limit,
+            Limit::AtLeast(limit) | Limit::OnceAtLeast(limit) => counts >= limit,
             Limit::None => return Verdict::Noted,
         };
         if met { Verdict::Met } else { Verdict::Missed }
@@ -96,6 +106,7 @@ impl Goal {
             Limit::AtMost(limit) => format!("≤ {limit}{unit}"),
             Limit::MedianAtMost(limit) => format!("median ≤ {limit}{unit}"),
             Limit::AtLeast(limit) => format!("≥ {limit}{unit}"),
+            Limit::OnceAtLeast(limit) => format!("once ≥ {limit}{unit}"),
             Limit::None => "–".to_owned(),
         }
     }
@@ -127,6 +138,12 @@ mod tests {
             judge(Goal::median_at_most("x", 2.0, "s"), &[9.0, 1.0, 2.0, 2.1]),
             Verdict::Missed
         );
+    }
+
+    #[test]
+    fn once_is_enough_for_some() {
+        assert_eq!(judge(Goal::once_at_least("x", 1.0, ""), &[0.0, 1.0, 0.0]), Verdict::Met);
+        assert_eq!(judge(Goal::once_at_least("x", 1.0, ""), &[0.0, 0.0]), Verdict::Missed);
     }
 
     #[test]

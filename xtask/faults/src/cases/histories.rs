@@ -35,8 +35,9 @@ pub(crate) const HISTORIES: Case = Case {
         Goal::noted("unknown", ""),
     ],
     run: |run| {
-        let histories = gather(run, true, strike)?;
-        judge(run, &histories)
+        let fault = FAULTS[usize::try_from(run.number - 1)? % FAULTS.len()];
+        let seen = gather(run, true, false, |run| strike_twice(run, fault))?;
+        judge(run, &seen)
     },
 };
 
@@ -47,26 +48,39 @@ pub(crate) const LOCAL_READS: Case = Case {
     links: false,
     goals: &[Goal::at_least("not linearizable", 1.0, "")],
     run: |run| {
-        let histories = gather(run, false, |_| {
+        let seen = gather(run, false, false, |_| {
             thread::sleep(Duration::from_secs(3));
             Ok(())
         })?;
-        judge(run, &histories)
+        judge(run, &seen)
+    },
+};
+
+pub(crate) const REPEATED_WRITES: Case = Case {
+    name: "C4",
+    title: "control: at_least_once beside stopped members",
+    runs: 3,
+    links: false,
+    goals: &[
+        Goal::once_at_least("violations", 1.0, ""),
+        Goal::noted("not linearizable", ""),
+        Goal::noted("pushes wrong", ""),
+    ],
+    run: |run| {
+        let seen = gather(run, true, true, |run| strike_twice(run, Fault::Stop))?;
+        judge(run, &seen)
     },
 };
 
 /// Breaks something for a while and lets it be whole again, twice.
-fn strike(run: &mut Run<'_>) -> Result<()> {
-    for _ in 0..2 {
-        strike_once(run)?;
-    }
-    Ok(())
+fn strike_twice(run: &mut Run<'_>, fault: Fault) -> Result<()> {
+    strike(run, fault)?;
+    strike(run, fault)
 }
 
-fn strike_once(run: &mut Run<'_>) -> Result<()> {
+fn strike(run: &mut Run<'_>, fault: Fault) -> Result<()> {
     thread::sleep(run.dice.millis(1000, 1800));
     let victim = run.dice.below(MEMBERS);
-    let fault = FAULTS[usize::try_from(run.number - 1)? % FAULTS.len()];
     let victim = if fault == Fault::StopLeader { run.arena.leader()? } else { victim };
     run.note(format!("{fault:?}: member{victim}"));
     match fault {
@@ -99,6 +113,7 @@ const FAULTS: [Fault; 4] = [Fault::Stop, Fault::Kill, Fault::StopLeader, Fault::
 fn gather(
     run: &mut Run<'_>,
     quorum: bool,
+    at_least_once: bool,
     happening: impl FnOnce(&mut Run<'_>) -> Result<()>,
 ) -> Result<Seen> {
     run.arena.observer().send(Set::mkdir(format!("{}/queue", run.base)))?;
@@ -108,6 +123,7 @@ fn gather(
     let mut callers = Vec::new();
     for number in 0..CALLERS {
         let subject = run.colour.subject(&run.arena.endpoints(number % MEMBERS))?;
+        let subject = subject.with(|policy| policy.at_least_once = at_least_once);
         let subject = if number < PATIENT {
             subject
         } else {
@@ -159,6 +175,8 @@ fn judge(run: &mut Run<'_>, seen: &Seen) -> Result<()> {
     let there = children.filter_map(|child| Some((child.name(), child.value()?)));
     let violations = Pushes(seen.pushes.clone()).violations(there);
     run.count("pushes wrong", violations.len());
+    let all = run.figures["not linearizable"] + run.figures["pushes wrong"];
+    run.figures.insert("violations", all);
     run.notes.extend(violations.into_iter().take(10));
     run.count("operations", operations);
     run.count("unknown", unknown);
