@@ -72,7 +72,7 @@ Measures both clients beside faults of real clusters, and holds them against the
 cargo xtask faults [--case NAME]... [--runs N] [--seed N] [--colour async|blocking] [--short]
                    [--lines FILE] [--etcd PATH]
 
-Without --case it runs all of them, which takes hours; --runs overrides how many times each is run,
+Without --case it runs all of them, which takes more than an hour; --runs overrides how many times each is run,
 --short runs a few of them a few times. What a run does follows from the seed, the case, the client
 and the number of the run. --lines appends one line of JSON a run to a file.
 ";

@@ -170,8 +170,10 @@ impl Shared {
             while !self.is_over() {
                 let Ok(now) = subject.send(Get::new(&key).quorum()) else { continue };
                 index = now.index().unwrap_or(index);
-                if now.value() == Some(&value) && error.outcome() < Outcome::Unknown {
-                    let conflict = error.is_compare_failed();
+                let conflict = error.is_compare_failed();
+                if now.value() != Some(&value) {
+                    trace.late_conflicts += usize::from(conflict);
+                } else if error.outcome() < Outcome::Unknown {
                     trace.false_conflicts += usize::from(conflict);
                     trace.wrong_labels += usize::from(!conflict);
                 }

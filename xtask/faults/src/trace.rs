@@ -10,6 +10,8 @@ pub(crate) struct Trace {
     pub(crate) calls: Vec<Call>,
     /// How many swaps were refused by a comparison although they had been carried out.
     pub(crate) false_conflicts: usize,
+    /// How many were refused because an earlier one, said to be unknown, was carried out late.
+    pub(crate) late_conflicts: usize,
     /// How many other writes were carried out and said not to have been.
     pub(crate) wrong_labels: usize,
 }

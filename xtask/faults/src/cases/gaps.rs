@@ -31,6 +31,7 @@ macro_rules! goals {
             Goal::none("acknowledged and missing"),
             Goal::noted("unknown and applied", ""),
             Goal::none("other swap errors"),
+            Goal::noted("conflicts with a late copy", ""),
             Goal::noted("other push errors", ""),
             Goal::noted("machine stalled", "ms"),
         ]
@@ -179,12 +180,14 @@ pub(super) fn take_stock(run: &mut Run<'_>, traces: &Traces, begin: Duration) ->
     }
     let listing = run.arena.observer().send(Get::new(format!("{}/push", run.base)).quorum())?;
     let audit = Audit::of(push, &listing);
+    let conflicts = swap.false_conflicts + swap.late_conflicts;
     run.millis("machine stalled", *stall);
     for (figure, count) in [
         ("read errors", read.failures().count()),
         ("swap unknown", swap.unknown()),
         ("push unknown", push.unknown()),
-        ("other swap errors", swap.failures().count() - swap.unknown()),
+        ("other swap errors", swap.failures().count() - swap.unknown() - conflicts),
+        ("conflicts with a late copy", swap.late_conflicts),
         ("other push errors", push.failures().count() - push.unknown()),
         ("false conflicts", swap.false_conflicts),
         ("wrong labels", swap.wrong_labels + audit.wrong_labels),
