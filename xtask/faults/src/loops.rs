@@ -167,8 +167,13 @@ impl Shared {
             };
             // Nobody else writes here: what is there now, after a swap that is said not to have been
             // carried out, is not what it wrote.
-            while !self.is_over() {
-                let Ok(now) = subject.send(Get::new(&key).quorum()) else { continue };
+            loop {
+                let Ok(now) = subject.send(Get::new(&key).quorum()) else {
+                    if self.is_over() {
+                        break;
+                    }
+                    continue;
+                };
                 index = now.index().unwrap_or(index);
                 let conflict = error.is_compare_failed();
                 if now.value() != Some(&value) {

@@ -39,7 +39,7 @@ pub(crate) const LOST_ANSWERS: Case = Case {
 
 pub(crate) const BENT_REQUESTS: Case = Case {
     name: "P1",
-    title: "requests swallowed or refused, answers late, in pieces or with something behind them",
+    title: "requests refused or swallowed, bent answers",
     runs: 5,
     links: false,
     goals: &[
