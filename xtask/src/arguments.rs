@@ -23,6 +23,7 @@ pub(crate) enum Task {
     Etcd,
     Demo,
     Test,
+    Faults,
     Tidy,
     Ci,
 }
@@ -43,6 +44,11 @@ impl Arguments {
             Some(other) => return Err(other.unexpected()),
         }
         let task = arguments.task;
+        if task == Task::Faults {
+            // Its program has a help of its own.
+            arguments.rest = parser.raw_args()?.collect();
+            return Ok(arguments);
+        }
         loop {
             if task == Task::Test
                 && parser.try_raw_args().is_some_and(|raw| raw.peek() == Some("--".as_ref()))
@@ -76,6 +82,7 @@ impl Task {
             "etcd" => Self::Etcd,
             "demo" => Self::Demo,
             "test" => Self::Test,
+            "faults" => Self::Faults,
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
             _ => return Err(format!("there is no command {word:?}").into()),
@@ -95,6 +102,7 @@ cargo xtask demo [--all] [SERVER]         shows both clients at work with a real
                                           examples, with the servers that they need
 cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
                                           core's example and all of the demo
+cargo xtask faults [--help] [ARGS]        measures the clients beside faults of real clusters
 cargo xtask tidy                          checks the rules that no other tool knows
 cargo xtask ci                            runs everything that has to pass
 
@@ -148,6 +156,13 @@ mod tests {
         assert_eq!(arguments.rest, ["watch", "--", "--nocapture"]);
         assert!(parse(&["test", "watch"]).is_err());
         assert!(parse(&["demo", "--", "x"]).is_err());
+    }
+
+    #[test]
+    fn what_follows_faults_is_for_its_program() {
+        let arguments = parse(&["faults", "--case", "G3", "--help"]).unwrap();
+        assert_eq!(arguments.task, Task::Faults);
+        assert_eq!(arguments.rest, ["--case", "G3", "--help"]);
     }
 
     #[test]

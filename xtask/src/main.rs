@@ -5,6 +5,7 @@ mod cargo;
 mod ci;
 mod demo;
 mod etcd;
+mod faults;
 mod interrupt;
 mod test;
 mod tidy;
@@ -42,6 +43,7 @@ fn run() -> Result<()> {
         Task::Etcd => etcd::run(&server()?, members),
         Task::Demo => demo::run(&server()?, all),
         Task::Test => test::run(&server()?, &rest),
+        Task::Faults => faults::run(&rest),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

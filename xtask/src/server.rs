@@ -7,6 +7,7 @@
 //! is how we know when they are ready, whatever certificate they show. The members of a cluster talk
 //! to each other without TLS.
 
+mod addresses;
 mod member;
 mod ports;
 mod probe;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use self::{member::Addresses, scratch::Scratch};
+use self::{addresses::Addresses, scratch::Scratch};
 pub use self::{member::Member, proxy::Proxy, security::Security};
 use crate::version::Version;
 
@@ -108,7 +109,7 @@ impl Cluster {
     /// Fails if the program is no etcd that speaks v2, if `members` is 0, or if a member does not
     /// get ready in time; the message has the end of its log.
     pub fn start(etcd: &Path, members: usize) -> Result<Self> {
-        start(etcd, members, None, &[])
+        start(etcd, members, None, &[], |_| Ok(()))
     }
 
     /// The same with further flags for each of them.
@@ -117,7 +118,24 @@ impl Cluster {
     ///
     /// As for [`start`](Self::start).
     pub fn start_with(etcd: &Path, members: usize, flags: &[&str]) -> Result<Self> {
-        start(etcd, members, None, flags)
+        start(etcd, members, None, flags, |_| Ok(()))
+    }
+
+    /// The same with something in front of each member: `clients` and `peers` get the URL where a member
+    /// listens for the ones or the others, and say which one it advertises instead. They may be asked
+    /// anew if ports turn out to be taken; only what they said last counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and with the errors of `clients` and `peers`.
+    pub fn start_behind(
+        etcd: &Path,
+        members: usize,
+        mut clients: impl FnMut(&str) -> Result<String>,
+        mut peers: impl FnMut(&str) -> Result<String>,
+    ) -> Result<Self> {
+        let front = |addresses: &mut Addresses| addresses.advertise(&mut clients, &mut peers);
+        start(etcd, members, None, &[], front)
     }
 
     /// The same, but clients have to speak TLS with them. All show the same certificate.
@@ -126,7 +144,7 @@ impl Cluster {
     ///
     /// As for [`start`](Self::start).
     pub fn secured(etcd: &Path, members: usize, security: Security<'_>) -> Result<Self> {
-        start(etcd, members, Some(security), &[])
+        start(etcd, members, Some(security), &[], |_| Ok(()))
     }
 
     /// Starts one more member and waits until it answers. `announce` gets its peer URL and has to add it
@@ -165,13 +183,16 @@ fn start(
     members: usize,
     security: Option<Security<'_>>,
     more: &[&str],
+    mut front: impl FnMut(&mut Addresses) -> Result<()>,
 ) -> Result<Cluster> {
     ensure!(members > 0, "a cluster has at least one member");
     let mut flags = common_flags(etcd)?;
     flags.extend(more.iter().map(|flag| (*flag).to_owned()));
     let mut attempt = 1;
     loop {
-        match start_once(etcd, members, security, flags.clone()) {
+        let mut addresses = Addresses::choose(members, security.is_some())?;
+        front(&mut addresses)?;
+        match start_once(etcd, addresses, security, flags.clone()) {
             // Between our finding a port free and the server's taking it, somebody else took it.
             Err(error) if attempt < ATTEMPTS && error.to_string().contains(PORT_TAKEN) => {}
             result => return result,
@@ -182,16 +203,15 @@ fn start(
 
 fn start_once(
     etcd: &Path,
-    count: usize,
+    addresses: Addresses,
     security: Option<Security<'_>>,
     mut flags: Vec<String>,
 ) -> Result<Cluster> {
     let scratch = Scratch::new()?;
-    let addresses = Addresses::choose(count, security.is_some())?;
     if let Some(security) = security {
         flags.extend(security.flags(scratch.path())?);
     }
-    let mut members = (0..count)
+    let mut members = (0..addresses.len())
         .map(|index| Member::start(etcd, scratch.path(), &addresses, index, &flags))
         .collect::<Result<Vec<_>>>()?;
     for member in &mut members {

@@ -3,6 +3,7 @@
 use std::{
     env,
     fs::{self, File, OpenOptions},
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -12,7 +13,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{ports, probe, starter, stopped};
+use super::{
+    addresses::{self, Addresses},
+    probe, starter, stopped,
+};
 
 /// One member of a cluster: a process that can be killed, stopped and restarted on the same data
 /// and the same ports.
@@ -23,6 +27,7 @@ pub struct Member {
     /// Where it can be asked without TLS: at its endpoint or, if that is secured, behind it.
     plain: String,
     log: PathBuf,
+    data: PathBuf,
     etcd: PathBuf,
     flags: Vec<String>,
     process: Option<Child>,
@@ -115,6 +120,21 @@ impl Member {
         self.launch()
     }
 
+    /// Ends it, if it still runs, and removes its data. It may come back only as a new member.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system refuses.
+    pub fn wipe(&mut self) -> Result<()> {
+        self.term()?;
+        match fs::remove_dir_all(&self.data) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", self.data.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until it has answered a quorum read of the v2 API, so it needs a cluster with a
     /// leader.
     ///
@@ -160,16 +180,17 @@ impl Member {
         index: usize,
         flags: &[String],
     ) -> Result<Self> {
-        let name = name(index);
-        let endpoint = addresses.clients[index].clone();
-        let plain = addresses.plain.as_ref().map_or(&endpoint, |plain| &plain[index]).clone();
+        let name = addresses::name(index);
+        let endpoint = addresses.client(index).to_owned();
+        let plain = addresses.plain(index).to_owned();
+        let data = folder.join(&name);
         let mut own = addresses.flags(index);
-        own.push(format!("--data-dir={}", folder.join(&name).display()));
+        own.push(format!("--data-dir={}", data.display()));
         // Of a flag that comes twice the server takes the second.
         own.extend_from_slice(flags);
         let log = folder.join(format!("{name}.log"));
         let etcd = etcd.to_owned();
-        let mut member = Self { name, endpoint, plain, log, etcd, flags: own, process: None };
+        let mut member = Self { name, endpoint, plain, log, data, etcd, flags: own, process: None };
         member.launch()?;
         Ok(member)
     }
@@ -217,68 +238,6 @@ impl Drop for Member {
     fn drop(&mut self) {
         _ = self.term();
     }
-}
-
-/// The URLs of a whole cluster, which each member has to know.
-#[derive(Clone, Debug)]
-pub(super) struct Addresses {
-    clients: Vec<String>,
-    /// Those behind secured ones, which are told to nobody.
-    plain: Option<Vec<String>>,
-    peers: Vec<String>,
-    /// How many members the cluster begins with; the others join it.
-    founders: usize,
-}
-
-impl Addresses {
-    pub(super) fn choose(members: usize, secured: bool) -> Result<Self> {
-        let urls = |scheme: &str| -> Result<Vec<_>> {
-            let ports = ports::free(members)?.into_iter();
-            Ok(ports.map(|port| format!("{scheme}://127.0.0.1:{port}")).collect())
-        };
-        let clients = urls(if secured { "https" } else { "http" })?;
-        let plain = if secured { Some(urls("http")?) } else { None };
-        Ok(Self { clients, plain, peers: urls("http")?, founders: members })
-    }
-
-    /// Chooses those of one more member, and returns its peer URL.
-    pub(super) fn add(&mut self) -> Result<&str> {
-        let other = Self::choose(1, self.plain.is_some())?;
-        self.clients.extend(other.clients);
-        self.plain = self.plain.take().zip(other.plain).map(|(all, one)| [all, one].concat());
-        self.peers.extend(other.peers);
-        Ok(&self.peers[self.peers.len() - 1])
-    }
-
-    pub(super) fn client(&self, index: usize) -> &str {
-        &self.clients[index]
-    }
-
-    fn flags(&self, index: usize) -> Vec<String> {
-        let (client, peer) = (&self.clients[index], &self.peers[index]);
-        let state = if index < self.founders { "new" } else { "existing" };
-        let behind =
-            self.plain.as_ref().map_or_else(String::new, |plain| format!(",{}", plain[index]));
-        let everybody: Vec<_> = self
-            .peers
-            .iter()
-            .enumerate()
-            .map(|(index, peer)| format!("{}={peer}", name(index)))
-            .collect();
-        vec![
-            format!("--name={}", name(index)),
-            format!("--listen-client-urls={client}{behind}"),
-            format!("--advertise-client-urls={client}"),
-            format!("--listen-peer-urls={peer}"),
-            format!("--initial-advertise-peer-urls={peer}"),
-            format!("--initial-cluster={}", everybody.join(",")),
-            format!("--initial-cluster-state={state}"),
-        ]
-    }
-}
-
-fn name(index: usize) -> String {
-    format!("member{index}")
 }
 
 /// etcd takes its flags from variables too, and those of this shell are meant for other servers.

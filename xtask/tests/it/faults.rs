@@ -159,3 +159,32 @@ fn the_reason_is_in_the_error() {
     let error = server.member().wait_until_ready().unwrap_err().to_string();
     assert!(error.contains("has ended") && error.contains("data dir"), "{error}");
 }
+
+#[test]
+fn what_stands_in_front_is_advertised() {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let clients = |url: &str| {
+        asked.borrow_mut().push(url.to_owned());
+        Ok("http://127.0.0.1:9".to_owned())
+    };
+    let cluster = Cluster::start_behind(&ETCD, 1, clients, |url| Ok(url.to_owned())).unwrap();
+    let endpoint = cluster.endpoints().remove(0);
+    assert_eq!(asked.borrow().last(), Some(&endpoint), "it listens where it was told");
+    let members = send(&endpoint, "GET /v2/members", "", Duration::from_secs(1));
+    assert!(members.contains(r#""clientURLs":["http://127.0.0.1:9"]"#), "{members}");
+    assert!(
+        Cluster::start_behind(&ETCD, 1, |_| anyhow::bail!("no"), |_| anyhow::bail!("no")).is_err()
+    );
+}
+
+#[test]
+fn a_wiped_server_has_forgotten() {
+    let mut server = Server::start(&ETCD).unwrap();
+    let endpoint = server.endpoint().to_owned();
+    assert!(ask(&endpoint, "PUT", "/a?value=gone").starts_with("HTTP/1.1 201"));
+    server.member().wipe().unwrap();
+    assert!(!server.member().is_running());
+    server.member().restart().unwrap();
+    server.member().wait_until_ready().unwrap();
+    assert!(ask(&endpoint, "GET", "/a").starts_with("HTTP/1.1 404"));
+}

@@ -1,0 +1,162 @@
+//! The cluster that a case happens to.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use etcd_v2_client::{
+    keys::Get,
+    members::{Leader, List},
+};
+use xtask::server::{Cluster, Member};
+
+use crate::{
+    dice::Dice,
+    links::Links,
+    proxy::FaultProxy,
+    subject::{Colour, Subject},
+};
+
+/// Three members with everything in front of them that faults need.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    cluster: Cluster,
+    proxies: Vec<FaultProxy>,
+    links: Links,
+    /// The one that asks the members how they are.
+    observer: Subject,
+}
+
+impl Arena {
+    /// Starts them. Peers talk through relays only if they may be cut from each other.
+    pub(crate) fn start(etcd: &Path, with_links: bool) -> Result<Self> {
+        let mut proxies = Vec::new();
+        let mut links = Links::default();
+        let clients = |url: &str| {
+            let proxy = FaultProxy::start(url)?;
+            let own = proxy.url();
+            proxies.push(proxy);
+            Ok(own)
+        };
+        let peers = |url: &str| {
+            if with_links {
+                // A new attempt to start is a new set of relays.
+                if links.len() == MEMBERS {
+                    links = Links::default();
+                }
+                links.add(url)
+            } else {
+                Ok(url.to_owned())
+            }
+        };
+        let cluster = Cluster::start_behind(etcd, MEMBERS, clients, peers)?;
+        let proxies = proxies.split_off(proxies.len() - MEMBERS);
+        let observer = Colour::Blocking.subject(&cluster.endpoints())?;
+        let arena = Self { cluster, proxies, links, observer };
+        let members = arena.observer.send(List::default())?;
+        let number = |name: &str| name.strip_prefix("member")?.parse().ok();
+        let ids =
+            members.iter().filter_map(|member| Some((member.id.clone(), number(&member.name)?)));
+        arena.links.introduce(ids.collect::<BTreeMap<_, _>>());
+        Ok(arena)
+    }
+
+    /// The members' own URLs, beginning with this one.
+    pub(crate) fn endpoints(&self, first: usize) -> Vec<String> {
+        let mut urls = self.cluster.endpoints();
+        urls.rotate_left(first);
+        urls
+    }
+
+    /// The URLs of the proxies, beginning with this one.
+    pub(crate) fn proxied(&self, first: usize) -> Vec<String> {
+        let mut urls: Vec<_> = self.proxies.iter().map(FaultProxy::url).collect();
+        urls.rotate_left(first);
+        urls
+    }
+
+    pub(crate) fn proxies(&self) -> &[FaultProxy] {
+        &self.proxies
+    }
+
+    pub(crate) const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(crate) fn member(&mut self, index: usize) -> &mut Member {
+        &mut self.cluster.members()[index]
+    }
+
+    /// A client that looks at the members without any proxy, for finding out the truth.
+    pub(crate) const fn observer(&self) -> &Subject {
+        &self.observer
+    }
+
+    /// Who leads, according to this member alone; nobody, if it does not know or does not answer.
+    pub(crate) fn leader_seen_by(&self, member: usize) -> Option<usize> {
+        let alone = Colour::Blocking.subject(&self.endpoints(member)[..1]).ok()?;
+        let alone = alone.with(|policy| {
+            policy.read_head = Some(Duration::from_millis(500));
+            policy.read_deadline = policy.read_head;
+        });
+        alone.send(Leader::default()).ok()?.name.strip_prefix("member")?.parse().ok()
+    }
+
+    /// Who leads, once all members agree on it.
+    pub(crate) fn leader(&self) -> Result<usize> {
+        let deadline = Instant::now() + LONGEST;
+        while Instant::now() < deadline {
+            let seen: Vec<_> = (0..MEMBERS).map(|member| self.leader_seen_by(member)).collect();
+            if let Some(leader) = seen[0]
+                && seen.iter().all(|other| *other == Some(leader))
+            {
+                return Ok(leader);
+            }
+            thread::sleep(PAUSE);
+        }
+        bail!("the members do not agree on a leader after {} s", LONGEST.as_secs())
+    }
+
+    /// Some member that does not lead.
+    pub(crate) fn follower(&self, dice: &mut Dice) -> Result<usize> {
+        Ok((self.leader()? + 1 + dice.below(MEMBERS - 1)) % MEMBERS)
+    }
+
+    /// Undoes everything that was done, and waits until all members have caught up.
+    pub(crate) fn heal(&mut self) -> Result<()> {
+        self.links.isolate(None);
+        for proxy in &self.proxies {
+            proxy.set_rules([]);
+            proxy.hold(false);
+        }
+        for member in self.cluster.members() {
+            if member.is_running() {
+                member.cont()?;
+            } else {
+                member.restart()?;
+            }
+        }
+        for member in self.cluster.members() {
+            member.wait_until_ready()?;
+        }
+        self.leader()?;
+        // What a member has accepted before it was stopped is proposed when it goes on, behind
+        // whatever it reads through consensus afterwards.
+        for member in 0..MEMBERS {
+            let alone = Colour::Blocking.subject(&self.endpoints(member)[..1])?;
+            for _ in 0..3 {
+                thread::sleep(PAUSE);
+                alone.send(Get::new("/").quorum()).context("a healed member does not answer")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) const MEMBERS: usize = 3;
+const LONGEST: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);

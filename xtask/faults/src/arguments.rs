@@ -1,0 +1,106 @@
+//! What was asked for on the command line.
+
+use std::path::PathBuf;
+
+use lexopt::{Arg, Error, Parser, ValueExt};
+
+use crate::{
+    cases::{ALL, Case, SHORT},
+    subject::Colour,
+};
+
+/// A whole command line.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) etcd: Option<PathBuf>,
+    /// Cases with their numbers of runs.
+    pub(crate) cases: Vec<(&'static Case, u32)>,
+    pub(crate) colours: Vec<Colour>,
+    pub(crate) seed: u64,
+    pub(crate) lines: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// None if only help was asked for.
+    pub(crate) fn parse(mut parser: Parser) -> Result<Option<Self>, Error> {
+        let mut arguments = Self {
+            etcd: None,
+            cases: Vec::new(),
+            colours: Colour::BOTH.into(),
+            seed: 1,
+            lines: None,
+        };
+        let (mut names, mut runs, mut short) = (Vec::<String>::new(), None, false);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Arg::Long("etcd") => arguments.etcd = Some(parser.value()?.into()),
+                Arg::Long("lines") => arguments.lines = Some(parser.value()?.into()),
+                Arg::Long("case") => names.push(parser.value()?.string()?),
+                Arg::Long("runs") => runs = Some(parser.value()?.parse::<u32>()?.max(1)),
+                Arg::Long("seed") => arguments.seed = parser.value()?.parse()?,
+                Arg::Long("colour") => {
+                    let name = parser.value()?.string()?;
+                    let colour = Colour::BOTH.into_iter().find(|colour| colour.name() == name);
+                    arguments.colours = vec![colour.ok_or_else(|| format!("no colour {name:?}"))?];
+                }
+                Arg::Long("short") => short = true,
+                Arg::Long("help") | Arg::Short('h') => return Ok(None),
+                other => return Err(other.unexpected()),
+            }
+        }
+        for case in &ALL {
+            let named = names.iter().any(|name| name.eq_ignore_ascii_case(case.name));
+            let in_short = SHORT.iter().find(|(name, _)| *name == case.name);
+            let wanted = match in_short.filter(|_| short) {
+                Some((_, few)) => Some(*few),
+                None => (named || (names.is_empty() && !short)).then_some(case.runs),
+            };
+            arguments.cases.extend(wanted.map(|wanted| (case, runs.unwrap_or(wanted))));
+        }
+        let known = |name: &&String| ALL.iter().any(|case| name.eq_ignore_ascii_case(case.name));
+        if let Some(unknown) = names.iter().find(|name| !known(name)) {
+            let all: Vec<_> = ALL.iter().map(|case| case.name).collect();
+            return Err(format!("there is no case {unknown:?}, but {}", all.join(", ")).into());
+        }
+        Ok(Some(arguments))
+    }
+}
+
+pub(crate) const HELP: &str = "\
+Measures both clients beside faults of real clusters, and holds them against the goals.
+
+cargo xtask faults [--case NAME]... [--runs N] [--seed N] [--colour async|blocking] [--short]
+                   [--lines FILE] [--etcd PATH]
+
+Without --case it runs all of them, which takes more than an hour; --runs overrides how many times each is run,
+--short runs a few of them a few times. What a run does follows from the seed, the case, the client
+and the number of the run. --lines appends one line of JSON a run to a file.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &[&str]) -> Vec<(&'static str, u32)> {
+        let arguments = Arguments::parse(Parser::from_args(words)).unwrap().unwrap();
+        arguments.cases.iter().map(|(case, runs)| (case.name, *runs)).collect()
+    }
+
+    #[test]
+    fn cases_are_all_or_named_or_the_short_form() {
+        assert_eq!(names(&[]).len(), ALL.len());
+        assert_eq!(names(&["--case", "g3", "--runs", "2", "--case", "G1"]), [("G1", 2), ("G3", 2)]);
+        assert_eq!(names(&["--short"]), SHORT);
+        assert_eq!(names(&["--short", "--case", "C1"]).len(), SHORT.len() + 1);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_an_error_that_names_it() {
+        for words in [["--case", "G99"], ["--colour", "red"], ["--runs", "many"], ["--dance", "1"]]
+        {
+            let error = Arguments::parse(Parser::from_args(words)).unwrap_err().to_string();
+            assert!(words.iter().any(|word| error.contains(word)), "{error}");
+        }
+        assert!(Arguments::parse(Parser::from_args(["--help"])).unwrap().is_none());
+    }
+}

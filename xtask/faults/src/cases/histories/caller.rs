@@ -1,0 +1,141 @@
+//! One of many callers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use etcd_v2_client::{
+    Error, Outcome,
+    keys::{Change, Delete, Get, Push, Set},
+};
+
+use super::KEYS;
+use crate::{
+    dice::Dice,
+    history::{Deed, Ended, Operation, Pushed},
+    subject::Subject,
+};
+
+/// Somebody who does this and that to the keys.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) subject: Subject,
+    /// Whether it reads through consensus, as one must.
+    pub(super) quorum: bool,
+    pub(super) base: String,
+    pub(super) dice: Dice,
+    /// The source of values, common to all callers: none is written twice.
+    pub(super) values: Arc<AtomicU32>,
+    pub(super) began: Instant,
+    /// What it last saw at each key: the value and its index.
+    pub(super) known: [Option<(u32, u64)>; KEYS],
+}
+
+/// What callers have seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) keys: [Vec<Operation>; KEYS],
+    pub(super) pushes: Vec<Pushed>,
+}
+
+impl Seen {
+    pub(super) fn extend(&mut self, other: Self) {
+        for (own, other) in self.keys.iter_mut().zip(other.keys) {
+            own.extend(other);
+        }
+        self.pushes.extend(other.pushes);
+    }
+}
+
+impl Caller {
+    pub(super) fn work(mut self, is_over: impl Fn() -> bool) -> Seen {
+        let mut seen = Seen::default();
+        while !is_over() {
+            match self.dice.below(100) {
+                0..15 => seen.pushes.extend(self.push()),
+                choice => {
+                    let key = self.dice.below(KEYS);
+                    seen.keys[key].extend(self.touch(key, choice));
+                }
+            }
+            thread::sleep(self.dice.millis(1, 8));
+        }
+        seen
+    }
+
+    fn push(&self) -> Option<Pushed> {
+        let value = format!("v{}", self.value());
+        let invoked = self.began.elapsed();
+        let result = self.subject.send(Push::new(format!("{}/queue", self.base), &value));
+        let returned = self.began.elapsed();
+        let ended = ended(result.as_ref().err())?;
+        let name = result.ok().and_then(|change| Some(change.node()?.name().to_owned()));
+        Some(Pushed { value, name, ended, invoked, returned })
+    }
+
+    fn touch(&mut self, key: usize, choice: usize) -> Option<Operation> {
+        let path = format!("{}/{key}", self.base);
+        let value = self.value();
+        let text = value.to_string();
+        let invoked = self.began.elapsed();
+        let (deed, result) = match (choice, self.known[key]) {
+            (15..35, _) => (Deed::Set(value), self.subject.send(Set::new(path, text))),
+            (35..60, Some((old, index))) => {
+                let swap = Set::new(path, text).if_index(index);
+                (Deed::Swap(old, value), self.subject.send(swap))
+            }
+            (60..67, _) => (Deed::Create(value), self.subject.send(Set::create(path, text))),
+            (67..73, _) => (Deed::Delete, self.subject.send(Delete::new(path))),
+            _ => {
+                let get = Get::new(path);
+                let get = if self.quorum { get.quorum() } else { get };
+                return self.read(key, get, invoked);
+            }
+        };
+        let returned = self.began.elapsed();
+        let ended = ended(result.as_ref().err())?;
+        self.known[key] = result.ok().as_ref().and_then(value_and_index);
+        Some(Operation { deed, ended, invoked, returned })
+    }
+
+    fn read(&mut self, key: usize, get: Get, invoked: Duration) -> Option<Operation> {
+        let result = self.subject.send(get);
+        let returned = self.began.elapsed();
+        let known = match &result {
+            Ok(change) => value_and_index(change),
+            Err(error) if error.is_key_not_found() => None,
+            // A read that failed says nothing.
+            Err(_) => return None,
+        };
+        self.known[key] = known;
+        let deed = Deed::Read(known.map(|(value, _)| value));
+        Some(Operation { deed, ended: Ended::Done, invoked, returned })
+    }
+
+    fn value(&self) -> u32 {
+        self.values.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn value_and_index(change: &Change) -> Option<(u32, u64)> {
+    Some((change.value()?.parse().ok()?, change.index()?))
+}
+
+/// How an operation ended that is part of the history; what was never sent is not.
+fn ended(error: Option<&Error>) -> Option<Ended> {
+    let Some(error) = error else { return Some(Ended::Done) };
+    let condition =
+        error.is_compare_failed() || error.is_already_exists() || error.is_key_not_found();
+    match error.outcome() {
+        Outcome::NotSent => None,
+        Outcome::Rejected if condition => Some(Ended::Refused),
+        // No register refuses without a reason: to take it for unknown would be to believe it.
+        Outcome::Rejected => None,
+        Outcome::Unknown | Outcome::Applied => Some(Ended::Unknown),
+    }
+}

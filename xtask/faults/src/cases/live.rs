@@ -1,0 +1,57 @@
+//! Cases with a real cluster: a harness that does not find what is wrong is worth nothing.
+
+use std::{path::PathBuf, sync::LazyLock};
+
+use super::{Case, Run, answers, histories, watches};
+use crate::{
+    arena::Arena,
+    dice::Dice,
+    goal::{Figures, Verdict},
+    subject::Colour,
+};
+
+static ETCD: LazyLock<PathBuf> = LazyLock::new(|| xtask::obtain(None).unwrap());
+
+/// The figures of one run of each case with each client, all in the same cluster.
+fn run(cases: &[&'static Case]) -> Vec<(&'static Case, Colour, Figures)> {
+    let mut arena = Arena::start(&ETCD, false).unwrap();
+    let mut results = Vec::new();
+    for case in cases {
+        for colour in Colour::BOTH {
+            let mut run = Run {
+                arena: &mut arena,
+                colour,
+                number: 1,
+                base: format!("/{}-{}", case.name, colour.name()),
+                dice: Dice::new(7, &[case.name]),
+                figures: Figures::new(),
+                notes: Vec::new(),
+            };
+            (case.run)(&mut run).unwrap();
+            results.push((*case, colour, run.figures));
+        }
+    }
+    results
+}
+
+#[test]
+fn controls_are_caught() {
+    for (case, colour, figures) in
+        run(&[&histories::LOCAL_READS, &answers::AT_LEAST_ONCE, &watches::OFF_BY_ONE])
+    {
+        for goal in case.goals {
+            assert_eq!(goal.judge(&[&figures]), Verdict::Met, "{} {colour:?}", case.name);
+        }
+    }
+}
+
+#[test]
+fn nobody_is_lied_to_when_an_answer_is_lost() {
+    for (_, colour, figures) in run(&[&answers::LOST_ANSWERS]) {
+        let what = format!("{colour:?}: {figures:?}");
+        assert_eq!(figures["labels true"], 100.0, "{what}");
+        assert_eq!(figures["applied more than once"], 0.0, "{what}");
+        assert_eq!(figures["false conflicts"], 0.0, "{what}");
+        assert_eq!(figures["not applied at all"], 0.0, "{what}");
+    }
+}

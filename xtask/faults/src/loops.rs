@@ -1,0 +1,207 @@
+//! Callers that do one thing after the other, and remember how each ended.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow};
+use etcd_v2_client::{
+    Error, Outcome,
+    keys::{Get, Push, Set},
+};
+
+use crate::{
+    arena::Arena,
+    subject::{Colour, Subject},
+    trace::{Call, End, Trace},
+};
+
+/// Three callers side by side, each with a client of its own: one reads through consensus, one swaps a
+/// value by its index, one creates keys in order. And somebody who looks at the clock.
+#[derive(Debug)]
+pub(crate) struct Loops {
+    shared: Arc<Shared>,
+    handles: Vec<JoinHandle<Trace>>,
+    stalls: JoinHandle<Duration>,
+}
+
+/// What the callers did.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    pub(crate) read: Trace,
+    pub(crate) swap: Trace,
+    pub(crate) push: Trace,
+    /// The longest that this machine did not let somebody run who wanted to.
+    pub(crate) stall: Duration,
+    pub(crate) ended: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    base: String,
+    began: Instant,
+    over: AtomicBool,
+    successes: [AtomicUsize; 3],
+}
+
+impl Loops {
+    /// Starts them, below the key `base`. `first` are the endpoints, the first one being asked first.
+    pub(crate) fn start(
+        arena: &Arena,
+        colour: Colour,
+        urls: &[String],
+        base: &str,
+    ) -> Result<Self> {
+        let set = |name: &str| {
+            let written = arena.observer().send(Set::new(format!("{base}/{name}"), "s0"))?;
+            written.index().context("a write without an index")
+        };
+        set("read")?;
+        let index = set("swap")?;
+        arena.observer().send(Set::mkdir(format!("{base}/push")))?;
+        let shared = Arc::new(Shared {
+            base: base.to_owned(),
+            began: Instant::now(),
+            over: AtomicBool::new(false),
+            successes: Default::default(),
+        });
+        let mut handles = Vec::new();
+        for work in [Shared::read, Shared::swap, Shared::push] {
+            let (shared, subject) = (Arc::clone(&shared), colour.subject(urls)?);
+            handles.push(thread::spawn(move || work(&shared, &subject, index)));
+        }
+        let clock = Arc::clone(&shared);
+        let stalls = thread::spawn(move || clock.longest_stall());
+        Ok(Self { shared, handles, stalls })
+    }
+
+    /// How long they have been at it.
+    pub(crate) fn now(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
+    /// Waits until each of them has had so many more successes, or the time is up. Returns whether they
+    /// have.
+    pub(crate) fn wait_for(&self, successes: usize, patience: Duration) -> bool {
+        let counts = || self.shared.successes.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let before = counts();
+        let deadline = Instant::now() + patience;
+        loop {
+            if counts().iter().zip(before).all(|(now, before)| now - before >= successes) {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Lets them come to an end.
+    pub(crate) fn finish(self) -> Result<Traces> {
+        let ended = self.now();
+        self.shared.over.store(true, Ordering::Relaxed);
+        let join =
+            |handle: JoinHandle<Trace>| handle.join().map_err(|_| anyhow!("a loop panicked"));
+        let traces = self.handles.into_iter().map(join).collect::<Result<Vec<_>>>()?;
+        let stall = self.stalls.join().map_err(|_| anyhow!("the clock panicked"))?;
+        let [read, swap, push] =
+            <[Trace; 3]>::try_from(traces).map_err(|_| anyhow!("three loops"))?;
+        Ok(Traces { read, swap, push, stall, ended })
+    }
+}
+
+impl Shared {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{name}", self.base)
+    }
+
+    /// Carries out one call after the other until it is over.
+    fn repeat(
+        &self,
+        place: usize,
+        mut call: impl FnMut(usize, &mut Trace) -> Result<(), Error>,
+    ) -> Trace {
+        let mut trace = Trace::default();
+        for number in 1.. {
+            if self.is_over() {
+                break;
+            }
+            let began = self.began.elapsed();
+            let result = call(number, &mut trace);
+            let ended = self.began.elapsed();
+            if result.is_ok() {
+                self.successes[place].fetch_add(1, Ordering::Relaxed);
+            }
+            let end = End::of(result.as_ref().err());
+            trace.calls.push(Call { number, began, ended, end });
+            thread::sleep(Duration::from_millis(1));
+        }
+        trace
+    }
+
+    fn read(&self, subject: &Subject, _: u64) -> Trace {
+        let key = self.key("read");
+        self.repeat(0, |_, _| subject.send(Get::new(&key).quorum()).map(|_| ()))
+    }
+
+    fn swap(&self, subject: &Subject, mut index: u64) -> Trace {
+        let key = self.key("swap");
+        self.repeat(1, |number, trace| {
+            let value = format!("s{number}");
+            let error = match subject.send(Set::new(&key, &value).if_index(index)) {
+                Ok(change) => {
+                    index = change.index().unwrap_or(index);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            // Nobody else writes here: what is there now, after a swap that is said not to have been
+            // carried out, is not what it wrote.
+            loop {
+                let Ok(now) = subject.send(Get::new(&key).quorum()) else {
+                    if self.is_over() {
+                        break;
+                    }
+                    continue;
+                };
+                index = now.index().unwrap_or(index);
+                let conflict = error.is_compare_failed();
+                if now.value() != Some(&value) {
+                    trace.late_conflicts += usize::from(conflict);
+                } else if error.outcome() < Outcome::Unknown {
+                    trace.false_conflicts += usize::from(conflict);
+                    trace.wrong_labels += usize::from(!conflict);
+                }
+                break;
+            }
+            Err(error)
+        })
+    }
+
+    fn push(&self, subject: &Subject, _: u64) -> Trace {
+        let key = self.key("push");
+        self.repeat(2, |number, _| subject.send(Push::new(&key, format!("p{number}"))).map(|_| ()))
+    }
+
+    fn longest_stall(&self) -> Duration {
+        let mut longest = Duration::ZERO;
+        while !self.is_over() {
+            let began = Instant::now();
+            thread::sleep(Duration::from_millis(2));
+            longest = longest.max(began.elapsed());
+        }
+        longest
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(5);
