@@ -156,7 +156,8 @@ fn a_limit_that_strikes_is_told_as_a_failure(colour: Colour) {
     client.send(Set::new("/a", "1")).unwrap_err();
     let finished = notes.finished();
     assert_eq!(finished.len(), 1);
-    assert_eq!(finished[0].failure.as_deref(), Some("timed out waiting for an answer"));
+    let failure = finished[0].failure.as_deref().unwrap_or_default();
+    assert!(failure.starts_with("timed out waiting for an answer"), "{failure}");
     assert!(finished[0].elapsed >= ms(60), "{finished:?}");
     assert!(finished[0].elapsed < Duration::from_secs(5), "{finished:?}");
 }
