@@ -31,6 +31,9 @@
 //! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
+mod limits;
+mod turns;
+
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -40,15 +43,17 @@ use http::response::Parts;
 use http::{StatusCode, header};
 
 use crate::cluster::{Detour, Route};
-use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
+use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::framing::{Framer, Overflow};
 use crate::hop::{self, Hop};
-use crate::jitter::Jitter;
 use crate::judge::{self, Verdict};
 use crate::policy::Policy;
 use crate::request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
 use crate::tally::Tally;
+
+use limits::Limits;
+use turns::{Next, Turns};
 
 /// One request and its answer. Yields once, or finishes with an error.
 pub struct Exchange<R: Request> {
@@ -56,21 +61,11 @@ pub struct Exchange<R: Request> {
     encoded: Encoded,
     route: Route,
     policy: Arc<Policy>,
-    began: Duration,
-    /// When the call has to be over.
-    deadline: Option<Duration>,
-    jitter: Jitter,
+    limits: Limits,
+    turns: Turns,
     tally: Tally,
-    /// How many passes over the endpoints are complete.
-    pass: u32,
-    /// Whether some attempt of this pass may end otherwise another time.
-    worth_another_pass: bool,
-    /// Which endpoint of the route is asked.
-    position: usize,
     /// With which endpoint of the route to begin the next time.
     preferred: usize,
-    /// Whether the only endpoint has had its second chance.
-    asked_again: bool,
     /// Which cluster answered.
     cluster_id: Option<ClusterId>,
     state: State<R::Output>,
@@ -117,16 +112,12 @@ impl<R: Request> Exchange<R> {
             Ok(encoded) => (encoded, None),
             Err(kind) => (Encoded::nothing(), Some(State::Failed(Error::new(kind)))),
         };
+        let (purpose, auth) = (encoded.purpose, route.credentials().is_some());
         let mut exchange = Self {
-            began: now,
-            deadline: policy.deadline(encoded.purpose).map(|deadline| now.saturating_add(deadline)),
-            tally: Tally::new(encoded.purpose.writes()),
-            jitter: Jitter::new(seed),
-            pass: 0,
-            worth_another_pass: false,
-            position: 0,
+            limits: Limits::new(Arc::clone(&policy), purpose, auth, now),
+            turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed),
+            tally: Tally::new(purpose.writes()),
             preferred: 0,
-            asked_again: false,
             cluster_id: None,
             state: State::Over,
             request,
@@ -152,7 +143,7 @@ impl<R: Request> Exchange<R> {
 
     /// Asks the endpoint at the present position.
     fn ask(&mut self) -> State<R::Output> {
-        match Hop::to(&self.route, self.position, &self.encoded) {
+        match Hop::to(&self.route, self.turns.position(), &self.encoded) {
             Ok(hop) => State::Asking { hop, began: None, handed_out: false },
             Err(invalid) => {
                 let kind = invalid.into();
@@ -164,7 +155,7 @@ impl<R: Request> Exchange<R> {
 
     fn read(&mut self, now: Duration, hop: &Hop, head: Parts) -> State<R::Output> {
         let Parts { status, headers, .. } = head;
-        let at = hop.position.unwrap_or(self.position);
+        let at = self.place(hop);
         self.preferred = at;
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let accepted = self.request.accepts(status);
@@ -214,55 +205,28 @@ impl<R: Request> Exchange<R> {
             return State::Failed(self.tally.conclude(Some(endpoint), verdict));
         }
         let broke = verdict.cause() == Some(Cause::Broken) && verdict.outcome == Outcome::Unknown;
-        self.worth_another_pass |= verdict.may_change();
-        self.tally.count(endpoint, now.saturating_sub(self.began), verdict);
-        if self.left(now) == Some(Duration::ZERO) {
+        let may_change = verdict.may_change();
+        self.tally.count(endpoint, self.limits.spent(now), verdict);
+        if self.limits.are_over(now) {
             return State::Failed(self.tally.too_late());
         }
-        if broke && !writes && self.route.len() == 1 && !mem::replace(&mut self.asked_again, true) {
-            return self.ask();
+        match self.turns.after(may_change, broke, self.limits.left(now)) {
+            Next::Ask => self.ask(),
+            Next::Rest(pause) => State::Resting { until: now.saturating_add(pause) },
+            Next::Nobody => State::Failed(self.tally.nobody()),
         }
-        self.position = (self.position + 1) % self.route.len();
-        if self.position != 0 {
-            return self.ask();
-        }
-        let again = mem::take(&mut self.worth_another_pass)
-            && self.policy.allows_pass_after(self.encoded.purpose, self.pass);
-        let pause = self.jitter.up_to(Policy::pause_after(self.pass));
-        if !again || self.left(now).is_some_and(|left| left <= pause) {
-            return State::Failed(self.tally.nobody());
-        }
-        self.pass = self.pass.saturating_add(1);
-        State::Resting { until: now.saturating_add(pause) }
     }
 
     /// The position after an endpoint that is late to answer, if one is.
     fn after_late(&self, now: Duration) -> Option<usize> {
-        /// An endpoint is late after half of the time that it was given, or after this.
-        const LATE: Duration = Duration::from_millis(250);
         let State::Asking { hop, began: Some(began), .. } = &self.state else { return None };
-        let late = self.head_limit().map_or(LATE, |limit| LATE.min(limit / 2));
-        let is_late = now.saturating_sub(*began) >= late;
-        is_late.then(|| hop.position.unwrap_or(self.position) + 1)
+        let is_late = self.limits.is_late(now, self.turns.pass(), *began);
+        is_late.then(|| self.place(hop) + 1)
     }
 
-    fn head_limit(&self) -> Option<Duration> {
-        let auth = self.route.credentials().is_some();
-        self.policy.head(self.encoded.purpose, self.pass, auth)
-    }
-
-    /// What is left of the deadline.
-    fn left(&self, now: Duration) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_sub(now))
-    }
-
-    /// A limit, cut to what is left of the deadline, but long enough to be one.
-    fn cut(&self, now: Duration, limit: Option<Duration>) -> Option<Duration> {
-        let cut = match (limit, self.left(now)) {
-            (Some(limit), Some(left)) => Some(limit.min(left)),
-            (limit, left) => limit.or(left),
-        };
-        cut.map(|cut| cut.max(Duration::from_millis(1)))
+    /// Which endpoint of the route a hop leads to.
+    fn place(&self, hop: &Hop) -> usize {
+        hop.position.unwrap_or_else(|| self.turns.position())
     }
 }
 
@@ -278,34 +242,29 @@ impl<R: Request> Conversation for Exchange<R> {
                 false
             }
             // Nobody has been asked yet, so nobody is to blame.
-            State::Asking { began: None, .. } if self.left(now) == Some(Duration::ZERO) => {
+            State::Asking { began: None, .. } if self.limits.are_over(now) => {
                 self.state = State::Failed(self.tally.too_late());
                 false
             }
             State::Asking { .. } | State::Reading { .. } => true,
             _ => false,
         };
-        if waits && self.left(now) == Some(Duration::ZERO) {
+        if waits && self.limits.are_over(now) {
             self.handle(now, Event::Elapsed);
         }
-        let head_limit = self.head_limit();
+        let pass = self.turns.pass();
         match &mut self.state {
             State::Asking { hop, began, handed_out } => {
                 *handed_out = true;
-                let spent = now.saturating_sub(*began.get_or_insert(now));
+                let began = *began.get_or_insert(now);
                 let request = hop.request(&self.encoded, &self.route, &self.policy);
-                let head = self.cut(now, head_limit.map(|limit| limit.saturating_sub(spent)));
-                let connect = self.cut(now, self.policy.connect);
-                let handshake = self.cut(now, self.policy.handshake);
-                let timing = Timing::new(connect, head).with_handshake(handshake);
+                let timing = self.limits.of_attempt(now, pass, began);
                 Action::Send { request, timing }
             }
             State::Reading { head, body, heard, .. } => {
                 let idle =
                     self.encoded.purpose == Purpose::Wait && head.accepted && body.is_empty();
-                let silence = if idle { None } else { self.policy.silence };
-                let spent = now.saturating_sub(*heard);
-                let timeout = self.cut(now, silence.map(|limit| limit.saturating_sub(spent)));
+                let timeout = self.limits.of_read(now, *heard, idle);
                 Action::Read { timeout }
             }
             State::Resting { until } => Action::Wait(until.saturating_sub(now)),
@@ -328,19 +287,19 @@ impl<R: Request> Conversation for Exchange<R> {
                 match hop::follow(&head, &hop, &self.route, &self.policy) {
                     Ok(hop) => State::Asking { hop, began, handed_out: false },
                     Err(error) => {
-                        let at = hop.position.unwrap_or(self.position);
+                        let at = self.place(&hop);
                         self.fail(now, at, Verdict::rejected(error))
                     }
                 }
             }
             (State::Asking { hop, .. }, Event::Head(head)) => self.read(now, &hop, head),
             (State::Asking { hop, .. }, Event::Failed(failure)) => {
-                let at = hop.position.unwrap_or(self.position);
+                let at = self.place(&hop);
                 self.fail(now, at, judge::lost(failure, hop.long_line(&self.encoded)))
             }
             (State::Asking { hop, handed_out, .. }, Event::Elapsed) => {
                 let stage = if handed_out { Stage::AfterSend } else { Stage::BeforeSend };
-                let at = hop.position.unwrap_or(self.position);
+                let at = self.place(&hop);
                 self.fail(now, at, judge::lost(Failure::timed_out(stage), None))
             }
             (State::Reading { at, head, mut body, .. }, Event::Chunk(chunk)) => {
@@ -373,7 +332,7 @@ impl<R: Request> Conversation for Exchange<R> {
             (State::Resting { .. }, Event::Elapsed) => self.ask(),
             (State::Resting { .. }, Event::Failed(failure)) => {
                 if failure.cause() == Cause::Stopped {
-                    self.fail(now, self.position, judge::lost(failure, None))
+                    self.fail(now, self.turns.position(), judge::lost(failure, None))
                 } else {
                     self.ask()
                 }
@@ -392,7 +351,7 @@ impl<R: Request> fmt::Debug for Exchange<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
             .field("request", &self.encoded.path_and_query)
-            .field("endpoint", self.route.endpoint(self.position))
+            .field("endpoint", self.route.endpoint(self.turns.position()))
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,83 @@
+//! How long an exchange and its parts may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::conversation::Timing;
+use crate::policy::Policy;
+use crate::request::Purpose;
+
+/// The time limits of one call.
+pub(super) struct Limits {
+    policy: Arc<Policy>,
+    purpose: Purpose,
+    /// Whether the server has a password to check.
+    auth: bool,
+    began: Duration,
+    /// When the call has to be over.
+    deadline: Option<Duration>,
+}
+
+impl Limits {
+    /// Those of a call that begins `now`.
+    pub(super) fn new(policy: Arc<Policy>, purpose: Purpose, auth: bool, now: Duration) -> Self {
+        let deadline = policy.deadline(purpose).map(|deadline| now.saturating_add(deadline));
+        Self { policy, purpose, auth, began: now, deadline }
+    }
+
+    /// For how long the call has been going on.
+    pub(super) const fn spent(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.began)
+    }
+
+    /// What is left of the deadline.
+    pub(super) fn left(&self, now: Duration) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_sub(now))
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn are_over(&self, now: Duration) -> bool {
+        self.left(now) == Some(Duration::ZERO)
+    }
+
+    /// The limits of an attempt that began in this pass.
+    pub(super) fn of_attempt(&self, now: Duration, pass: u32, began: Duration) -> Timing {
+        let spent = now.saturating_sub(began);
+        let head = self.head(pass).map(|limit| limit.saturating_sub(spent));
+        Timing::new(self.cut(now, self.policy.connect), self.cut(now, head))
+            .with_handshake(self.cut(now, self.policy.handshake))
+    }
+
+    /// How long the next piece of a body may take, of which something was last heard then.
+    pub(super) fn of_read(
+        &self,
+        now: Duration,
+        heard: Duration,
+        is_idle: bool,
+    ) -> Option<Duration> {
+        let silence = if is_idle { None } else { self.policy.silence };
+        let spent = now.saturating_sub(heard);
+        self.cut(now, silence.map(|limit| limit.saturating_sub(spent)))
+    }
+
+    /// Whether an attempt that began in this pass is late with its head.
+    pub(super) fn is_late(&self, now: Duration, pass: u32, began: Duration) -> bool {
+        /// An endpoint is late after half of the time that it was given, or after this.
+        const LATE: Duration = Duration::from_millis(250);
+        let late = self.head(pass).map_or(LATE, |limit| LATE.min(limit / 2));
+        now.saturating_sub(began) >= late
+    }
+
+    fn head(&self, pass: u32) -> Option<Duration> {
+        self.policy.head(self.purpose, pass, self.auth)
+    }
+
+    /// A limit, cut to what is left of the deadline, but long enough to be one.
+    fn cut(&self, now: Duration, limit: Option<Duration>) -> Option<Duration> {
+        let cut = match (limit, self.left(now)) {
+            (Some(limit), Some(left)) => Some(limit.min(left)),
+            (limit, left) => limit.or(left),
+        };
+        cut.map(|cut| cut.max(Duration::from_millis(1)))
+    }
+}
