@@ -32,6 +32,8 @@ pub struct Cluster {
     login: Login,
     /// The cluster that answered first.
     id: Option<ClusterId>,
+    /// The greatest index that any answer told.
+    index: Option<u64>,
 }
 
 impl Cluster {
@@ -45,7 +47,7 @@ impl Cluster {
         let (seeds, credentials) = gather(endpoints)?;
         let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
         let login = credentials.map_or(Login::Nobody, Login::Fixed);
-        Ok(Self { seeds, endpoints, ring, pinned: 0, login, id: None })
+        Ok(Self { seeds, endpoints, ring, pinned: 0, login, id: None, index: None })
     }
 
     /// The same from text: each item is a URL, or several with commas between them.
@@ -96,6 +98,12 @@ impl Cluster {
         self.id
     }
 
+    /// The greatest index of the store that any answer told, if one has.
+    #[must_use]
+    pub const fn index(&self) -> Option<u64> {
+        self.index
+    }
+
     /// The endpoint that is asked first.
     #[must_use]
     pub fn pinned(&self) -> &Endpoint {
@@ -122,7 +130,7 @@ impl Cluster {
         if let Some(credentials) = credentials {
             self.login.fix(credentials)?;
         }
-        self.id = None;
+        (self.id, self.index) = (None, None);
         self.seeds = Arc::clone(&seeds);
         self.set_ring(&seeds);
         Ok(())
@@ -168,16 +176,18 @@ impl Cluster {
             login: self.login.clone(),
             credentials: None,
             cluster_id: self.id,
+            index: self.index,
         }
     }
 
-    /// Takes note of what a call learned: who the cluster is, and where to begin the next time. The
-    /// pin moves only if it has not moved meanwhile; says whether it did.
+    /// Takes note of what a call learned: who the cluster is and how far, and where to begin the next
+    /// time. The pin moves only if it has not moved meanwhile; says whether it did.
     ///
     /// So a hundred calls that failed at one endpoint move the pin once, and one that began long ago
     /// cannot undo what others learned.
     pub fn follow(&mut self, detour: &Detour) -> bool {
         self.id = self.id.or(detour.cluster_id);
+        self.index = self.index.max(detour.index);
         if *self.pinned() != detour.from {
             return false;
         }
@@ -199,6 +209,8 @@ pub struct Route {
     /// Those of the request that takes this route; none before it [begins](Self::log_in).
     credentials: Option<Credentials>,
     cluster_id: Option<ClusterId>,
+    /// The greatest index that was known when the route was taken.
+    index: Option<u64>,
 }
 
 impl Route {
@@ -238,6 +250,7 @@ impl Route {
     /// Begins where a call was answered.
     pub(crate) fn follow(&mut self, detour: &Detour) {
         self.cluster_id = self.cluster_id.or(detour.cluster_id);
+        self.index = self.index.max(detour.index);
         if let Some(to) = self.endpoints.iter().position(|endpoint| *endpoint == detour.to) {
             self.first = to;
         }
@@ -258,22 +271,34 @@ impl Route {
         self.credentials.as_ref()
     }
 
+    /// The greatest index of the store that is known.
+    pub(crate) const fn index(&self) -> Option<u64> {
+        self.index
+    }
+
     /// The advice to begin with the endpoint at `position` the next time, and the news of who the
-    /// cluster is.
-    pub(crate) fn detour(&self, position: usize, cluster_id: Option<ClusterId>) -> Option<Detour> {
+    /// cluster is and at which index.
+    pub(crate) fn detour(
+        &self,
+        position: usize,
+        cluster_id: Option<ClusterId>,
+        index: Option<u64>,
+    ) -> Option<Detour> {
         let (from, to) = (self.endpoint(0), self.endpoint(position));
-        let is_news = from != to || (self.cluster_id.is_none() && cluster_id.is_some());
-        is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id })
+        let is_known = self.cluster_id.is_some() || cluster_id.is_none();
+        let is_news = from != to || !is_known || index > self.index;
+        is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id, index })
     }
 }
 
 /// What a call learned: that beginning with one endpoint was not the best idea, but another may be;
-/// and which cluster answered.
+/// which cluster answered, and at which index it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detour {
     from: Endpoint,
     to: Endpoint,
     cluster_id: Option<ClusterId>,
+    index: Option<u64>,
 }
 
 impl Detour {
@@ -316,7 +341,8 @@ mod tests {
     }
 
     fn detour(from: &str, to: &str) -> Detour {
-        Detour { from: from.parse().unwrap(), to: to.parse().unwrap(), cluster_id: None }
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        Detour { from, to, cluster_id: None, index: None }
     }
 
     #[test]
@@ -335,6 +361,22 @@ mod tests {
         assert_eq!(cluster.pinned().as_str(), "http://b:2");
         assert_eq!(cluster.route().endpoint(0).as_str(), "http://b:2");
         assert_eq!(cluster.route().endpoint(2).as_str(), "http://a:1");
+    }
+
+    #[test]
+    fn the_greatest_index_is_known_until_the_cluster_is_another() {
+        let mut cluster = cluster(&["http://a:1,http://b:2"]);
+        let told = |index| Detour { index, ..detour("http://a:1", "http://a:1") };
+        for (index, known) in [(None, None), (Some(7), Some(7)), (Some(5), Some(7))] {
+            cluster.follow(&told(index));
+            assert_eq!(cluster.index(), known);
+        }
+        let route = cluster.route();
+        assert_eq!(route.index(), Some(7));
+        assert!(route.detour(0, None, Some(7)).is_none(), "nothing new");
+        assert_eq!(route.detour(0, None, Some(8)), Some(told(Some(8))));
+        cluster.replace(Endpoint::parse_list(["http://c:3"]).unwrap()).unwrap();
+        assert_eq!(cluster.index(), None);
     }
 
     #[test]

@@ -66,8 +66,9 @@ pub struct Exchange<R: Request> {
     tally: Tally,
     /// With which endpoint of the route to begin the next time.
     preferred: usize,
-    /// Which cluster answered.
+    /// Which cluster answered, and the greatest index that it told.
     cluster_id: Option<ClusterId>,
+    index: Option<u64>,
     state: State<R::Output>,
 }
 
@@ -119,6 +120,7 @@ impl<R: Request> Exchange<R> {
             tally: Tally::new(purpose.writes()),
             preferred: 0,
             cluster_id: None,
+            index: None,
             state: State::Over,
             request,
             encoded,
@@ -172,6 +174,7 @@ impl<R: Request> Exchange<R> {
             return self.fail(now, at, judge::foreign(status, foreign));
         }
         self.cluster_id = meta.cluster_id.or(self.cluster_id);
+        self.index = self.index.max(meta.etcd_index);
         let head = Head { status, accepted, meta, content_type };
         State::Reading { at, head, body: Framer::new(limit, expected), heard: now }
     }
@@ -343,7 +346,8 @@ impl<R: Request> Conversation for Exchange<R> {
     }
 
     fn detour(&self, now: Duration) -> Option<Detour> {
-        self.route.detour(self.after_late(now).unwrap_or(self.preferred), self.cluster_id)
+        let position = self.after_late(now).unwrap_or(self.preferred);
+        self.route.detour(position, self.cluster_id, self.index)
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `request: …` | begins a conversation, at 0 ms |
 //! | `> …` | what it asks for |
 //! | `< …` | what it is told |
-//! | `= …` | what it yields, or how it ends; `= detour`, what it would advise |
+//! | `= …` | what it yields, or how it ends; `= detour`, what it would advise, and the index that it knows |
 //! | `@ 150ms` | what time it is |
 //! | `! reroute …` | what the caller does with a watch or an automatic sync |
 //! | `! learn` | the caller's cluster follows the advice, from the next request on |
@@ -151,7 +151,10 @@ impl Player {
         let now = self.now;
         let got = match self.talk()?.detour(now) {
             None => "= detour none".to_owned(),
-            Some(detour) if cluster.follow(&detour) => format!("= detour {}", cluster.pinned()),
+            Some(detour) if cluster.follow(&detour) => match cluster.index() {
+                Some(index) => format!("= detour {}, index {index}", cluster.pinned()),
+                None => format!("= detour {}", cluster.pinned()),
+            },
             Some(detour) => format!("= detour of another cluster: {detour:?}"),
         };
         if expected == got { Ok(()) } else { differs(expected, &got) }
