@@ -5,6 +5,7 @@
 
 mod code;
 mod kind;
+mod lost;
 
 pub use code::Code;
 pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError, Unexpected};
@@ -17,6 +18,7 @@ use http::StatusCode;
 
 use crate::conversation::{Cause, Failure, Stage};
 use crate::endpoint::Endpoint;
+use crate::keys::Mark;
 
 /// What became of a request that did not end well.
 ///
@@ -53,6 +55,8 @@ struct Inner {
     writes: bool,
     endpoint: Option<Endpoint>,
     attempts: Vec<Attempt>,
+    /// By which a write that may have been carried out can be looked for.
+    mark: Option<Mark>,
 }
 
 /// One attempt of a call that came to nothing.
@@ -90,7 +94,9 @@ impl Error {
         attempts: Vec<Attempt>,
     ) -> Self {
         let worst = attempts.iter().map(|attempt| attempt.outcome).fold(outcome, Outcome::max);
-        Self { inner: Box::new(Inner { kind, outcome: worst, writes, endpoint, attempts }) }
+        Self {
+            inner: Box::new(Inner { kind, outcome: worst, writes, endpoint, attempts, mark: None }),
+        }
     }
 
     /// What went wrong.

@@ -50,11 +50,14 @@
 
 pub mod auth;
 pub mod auto_sync;
+pub mod call;
 pub mod conversation;
 pub mod exchange;
 pub mod keys;
 pub mod members;
+pub mod modify;
 pub mod proxy;
+pub mod resolve;
 pub mod run;
 pub mod server;
 pub mod stats;
@@ -87,6 +90,7 @@ pub use bytes;
 pub use http;
 
 pub use auto_sync::AutoSync;
+pub use call::Call;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
@@ -98,8 +102,10 @@ pub use error::{
 pub use exchange::Exchange;
 pub use interrupt::{Hook, Interrupt, Reason};
 pub use json::Malformed;
+pub use modify::Modify;
 pub use policy::{CheckRedirect, MapUrl, Policy, Redirect};
 pub use request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
+pub use resolve::{Doubt, Resolution, Resolve};
 pub use run::{AsyncRun, BlockingRun};
 pub use start::Start;
 pub use sync::{Membership, Sync};

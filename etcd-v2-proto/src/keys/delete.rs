@@ -6,8 +6,9 @@ use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
 use super::condition::Condition;
+use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 
 /// Deletes a file or a directory: `DELETE /v2/keys/…`.
@@ -87,6 +88,12 @@ impl Request for Delete {
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         self.target.decode(document)?.with_node()
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let conditional = self.condition.is_some();
+        let kind = if conditional { ChangeKind::CompareAndDelete } else { ChangeKind::Delete };
+        Some(Mark::new(&self.target, kind, What::Gone, self.condition.index))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::Change;
+use super::set::Set;
 use super::target::{Target, keys_request};
 
 /// Reads a file, or lists a directory: `GET /v2/keys/…`.
@@ -52,6 +53,13 @@ impl Get {
     pub const fn quorum(mut self) -> Self {
         self.quorum = true;
         self
+    }
+}
+
+impl Get {
+    /// A write to the same key.
+    pub(crate) fn write(&self, value: String) -> Set {
+        self.target.aim(|key| Set::new(key, value))
     }
 }
 

@@ -8,7 +8,8 @@ use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
+use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 use super::ttl::Ttl;
 
@@ -70,6 +71,12 @@ impl Request for Push {
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         self.target.decode(document)?.with_node()
+    }
+
+    /// None for a directory, which has nothing to tell it from others.
+    fn mark(&self) -> Option<Mark> {
+        let what = What::Child(self.value.clone()?);
+        Some(Mark::new(&self.target, ChangeKind::Create, what, None))
     }
 }
 

@@ -8,8 +8,9 @@ use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
 use super::condition::Condition;
+use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 use super::ttl::Ttl;
 
@@ -216,6 +217,21 @@ impl Request for Set {
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         let change = self.target.decode(document)?;
         if self.no_value_on_success { Ok(change) } else { change.with_node() }
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let kind = match self.prev_exist {
+            _ if self.condition.is_some() => ChangeKind::CompareAndSwap,
+            Some(true) => ChangeKind::Update,
+            Some(false) => ChangeKind::Create,
+            None => ChangeKind::Set,
+        };
+        let what = match &self.content {
+            Content::File(value) => What::File(value.clone()),
+            Content::Directory => What::Directory,
+            Content::Kept(_) => What::Kept,
+        };
+        Some(Mark::new(&self.target, kind, what, self.condition.index))
     }
 }
 
