@@ -185,9 +185,12 @@ impl<F> fmt::Debug for Modify<F> {
 
 /// Whether a write was refused for what somebody else did meanwhile.
 fn was_overtaken(error: &Error) -> bool {
+    // Of a refusal that was cut, only the status is left.
+    let cut = matches!(error.kind(), ErrorKind::Unexpected(answer)
+        if answer.status == StatusCode::PRECONDITION_FAILED);
     let overtaken =
         error.is_compare_failed() || error.is_already_exists() || error.is_key_not_found();
-    overtaken && !error.may_have_applied()
+    (overtaken || cut) && !error.may_have_applied()
 }
 
 /// What the server says of a directory that is to be written like a file.

@@ -106,7 +106,7 @@ impl Resolve {
     pub(crate) fn until(error: &Error, mut start: Start, deadline: Option<Duration>) -> Self {
         let state = match error.mark() {
             Some(mark) => State::Reading(read(&mut start, mark, deadline)),
-            None if error.is_of_a_write() && !error.may_have_applied() => {
+            None if error.outcome() == Outcome::NotSent || was_refused(error) => {
                 State::Done(Ok(Resolution::NotApplied(None)))
             }
             None => State::Done(Err(not_a_write().into())),
@@ -339,6 +339,10 @@ fn is_missing(refusal: &EtcdError) -> bool {
 
 fn found(change: Change) -> State {
     State::Done(Ok(Resolution::Applied(Some(change))))
+}
+
+fn was_refused(error: &Error) -> bool {
+    error.is_of_a_write() && !error.may_have_applied()
 }
 
 fn not_a_write() -> Invalid {
