@@ -16,7 +16,7 @@ use super::ttl::Ttl;
 /// Creates a key in a directory, under a name that is greater than all before: `POST /v2/keys/…`.
 ///
 /// The name, 20 digits, is in the answer's node. If the answer is lost, nobody knows whether the key
-/// was created; give it a unique value, so that it can be looked for.
+/// was created; give it a unique value, so that it can be [looked for](crate::Resolve).
 ///
 /// ```
 /// use etcd_v2_proto::Request;

@@ -140,6 +140,11 @@ impl Set {
 
     /// Only if the key was last modified at this index (`prevIndex`; code 101 if not). Zero is
     /// refused, since etcd would ignore it.
+    ///
+    /// The one condition that a late copy cannot meet, so a client sends such a write again where its
+    /// outcome is unknown, and finds out from the history whether it was its own copy if it is refused then.
+    /// That goes by the value: a rival that replaces the same index by the very same value cannot be told
+    /// apart, so let values say who wrote them.
     pub const fn if_index(mut self, index: u64) -> Self {
         self.condition.index = Some(index);
         self
