@@ -10,14 +10,15 @@
 //! | walking | a write by `prevIndex`: the first change of that index is ours, or is not | *applied*, *not applied* |
 //! | walking | another write: a change up to the index that was read | walking after it, keeping it if it is ours |
 //! | walking | code 401 | walking through the history that is left, then *history gone* |
-//! | walking | beyond the index that was read, or quiet | one of ours: *applied*; several: *ambiguous*; none: *not yet* |
+//! | walking | beyond the index that was read, or quiet | one of ours: *applied*; several, or a deletion: *ambiguous*; none: *not yet* |
 //! | any | failed | failed |
 //! | any | polled after the deadline | failed |
 //!
 //! The read goes through consensus, so the member that answers it has the history up to the index that it
 //! tells; the waits go to the same member, which answers from that history at once. A *write by
 //! `prevIndex`* can only have been carried out as the first change after that index, so what the first one
-//! is decides. Any other write is looked for by its value among all changes, and if it is not there yet, it
+//! is decides. A deletion has nothing to tell it from a rival's, though: it is *ambiguous* unless its success
+//! had been announced. Any other write is looked for by its value among all changes, and if it is not there yet, it
 //! may still come: a member that was stopped carries out what it had received when it wakes up.
 
 use std::fmt;
@@ -208,7 +209,7 @@ impl Resolve {
 
     /// The history is at its end.
     fn end(&mut self, mark: &Mark) -> State {
-        let is_certain = mark.has_value() || mark.guard().is_some() || self.announced;
+        let is_certain = mark.has_value() || self.announced;
         match &self.found {
             Some((change, _)) if !self.several && is_certain => found(change.clone()),
             Some((change, _)) => {

@@ -15,8 +15,9 @@ macro_rules! outcomes {
             /// Finds out what became of the write that failed with this error, by a read through consensus
             /// and the history of the key.
             ///
-            /// It is exact for a write on the condition of the index, and for one whose value is unique:
-            /// nothing else tells a change from a rival's that is just the same. What was not carried
+            /// It is exact for a swap on the condition of the index, and for any write whose value is unique:
+            /// nothing else tells a change from a rival's that is just the same. So a deletion is
+            /// [`Doubt::Ambiguous`](crate::Doubt::Ambiguous), unless its success had been announced. What was not carried
             /// out so far may still be ([`Doubt::NotYet`](crate::Doubt::NotYet)), unless it was conditional
             /// on an index that is no more. The error knows what was written and where, so any view of the
             /// same cluster will do. It takes as long as a write may

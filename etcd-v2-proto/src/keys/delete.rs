@@ -67,6 +67,10 @@ impl Delete {
 
     /// Only if the key was last modified at this index (`prevIndex`; code 101 if not). Zero is
     /// refused, since etcd would ignore it.
+    ///
+    /// A late copy cannot meet this condition, so a client sends such a deletion again where its outcome is
+    /// unknown. If it is refused then, because the key was deleted on the same condition, nobody can say
+    /// whether that was its own copy or a rival's: the outcome stays unknown.
     pub const fn if_index(mut self, index: u64) -> Self {
         self.condition.index = Some(index);
         self

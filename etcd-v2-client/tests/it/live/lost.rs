@@ -11,7 +11,7 @@ use super::views::Members;
 both! {
     quiet:
     a_write_whose_answer_is_lost_is_sent_once_and_found_out,
-    a_write_by_index_whose_answer_is_lost_succeeds,
+    a_swap_by_index_whose_answer_is_lost_succeeds_and_a_deletion_is_told_right,
     a_read_through_consensus_whose_answer_is_lost_is_asked_again,
     a_swap_by_index_with_rivals_is_always_told_right,
     a_lost_push_that_was_taken_off_is_found_in_the_history,
@@ -115,6 +115,7 @@ fn a_write_whose_answer_is_lost_is_sent_once_and_found_out(space: &Space) {
                 assert_eq!(change.etcd_index(), change.index(), "{case}: as a write is answered");
             }
             Resolution::Unknown(Doubt::Ambiguous(change)) => {
+                // Nothing tells whose deletion it is.
                 assert!(applied && what == "delete" && !announced, "{case}: {change:?}");
             }
             Resolution::Unknown(Doubt::NotYet) => assert!(!applied, "{case}"),
@@ -123,7 +124,7 @@ fn a_write_whose_answer_is_lost_is_sent_once_and_found_out(space: &Space) {
     }
 }
 
-fn a_write_by_index_whose_answer_is_lost_succeeds(space: &Space) {
+fn a_swap_by_index_whose_answer_is_lost_succeeds_and_a_deletion_is_told_right(space: &Space) {
     let (lossy, behind) = behind(space);
     for (loss, forwarded) in losses() {
         let key = format!("{loss:?}-{forwarded}");
@@ -139,8 +140,21 @@ fn a_write_by_index_whose_answer_is_lost_succeeds(space: &Space) {
 
         let index = now.index().unwrap();
         let before = lossy.plan(Plan::new(loss, forwarded));
-        let deleted = behind.compare_and_delete(&key, index).unwrap();
+        let told = behind.compare_and_delete(&key, index);
         assert!(lossy.writes_since(before) <= 2, "{key}");
+        // It has no value: of one that was carried out, only an announced success tells that it was ours.
+        let deleted = match told {
+            Ok(deleted) => deleted,
+            Err(error) => {
+                assert!(forwarded && loss != Loss::Cut, "{key}: {error}");
+                assert_eq!(error.outcome(), Outcome::Unknown, "{key}: {error}");
+                assert!(!error.is_compare_failed() && !error.is_key_not_found(), "{key}: {error}");
+                match behind.keys.resolve(&error).unwrap() {
+                    Resolution::Unknown(Doubt::Ambiguous(deleted)) => deleted,
+                    other => panic!("{key}: {other:?}"),
+                }
+            }
+        };
         assert_eq!(deleted.previous(), now.node(), "{key}");
         assert!(space.get(&key).unwrap_err().is_key_not_found(), "{key}");
     }
