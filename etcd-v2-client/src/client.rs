@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use etcd_v2_proto::server::{GetHealth, GetVersion, Health, Version};
 use etcd_v2_proto::{
-    AsyncRun, AsyncTransport, Conversation, Diagnose, Diagnosis, Error, ErrorKind, Membership,
-    Request, Start, Sync,
+    AsyncRun, AsyncTransport, Call, Conversation, Diagnose, Diagnosis, Error, ErrorKind,
+    Membership, Request, Start, Sync,
 };
 
 use crate::Inner;
@@ -50,14 +50,14 @@ impl Client {
 
     /// Sends a request, of this crate's [`keys`](crate::keys) or of your own.
     ///
+    /// A write that is conditional on the index is sent again where its outcome is unknown, which does no
+    /// harm, and if it is refused then, the history tells whether that is its own work. No other write is
+    /// repeated; [`Keys::resolve`] finds out what became of it.
+    ///
     /// # Errors
     /// Whatever may go wrong; [`Error::outcome`] tells what became of the request.
     pub async fn send<R: Request>(&self, request: R) -> Result<R::Output, Error> {
-        self.talk(|mut start| {
-            let now = start.now;
-            start.exchange(request, now)
-        })
-        .await
+        self.talk(|start| Call::new(request, start)).await
     }
 
     /// Carries out a conversation until it yields: one of your own, say.

@@ -51,8 +51,11 @@
 //!
 //! # What happens when things fail
 //!
-//! Every [`Error`] says what became of the request: [`Outcome`]. Reads go on at the next endpoint. A
-//! write whose outcome is unknown is never sent again, unless [`Policy::at_least_once`] asks for it.
+//! Every [`Error`] says what became of the request: [`Outcome`]. Reads go on at the next endpoint, and so
+//! do writes that are conditional on the index, of which a late copy can only fail. Any other write whose
+//! outcome is unknown is never sent again, unless [`Policy::at_least_once`] asks for it;
+//! [`Keys::resolve`] finds out what became of it. [`Keys::modify`] is the way to change a value that others
+//! change, too.
 //!
 //! # Where the pieces are
 //!
@@ -97,10 +100,10 @@ pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
     CheckRedirect, ClusterId, Code, ConnectionError, Credentials, CredentialsProvider, Curl,
-    Detail, Diagnosis, Document, Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure, Gap,
-    GapReason, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy, Purpose,
-    Reason, Redirect, RedirectError, Request, Unexpected, UserAgent, auth, diagnose, keys, members,
-    server, stats,
+    Detail, Diagnosis, Document, Doubt, Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure,
+    Gap, GapReason, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy,
+    Purpose, Reason, Redirect, RedirectError, Request, Resolution, Unexpected, UserAgent, auth,
+    diagnose, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

@@ -3,6 +3,7 @@
 mod auth;
 mod keys;
 mod members;
+mod outcomes;
 mod stats;
 
 pub use auth::{Auth, BlockingAuth, BlockingRoles, BlockingUsers, Roles, Users};

@@ -3,6 +3,9 @@
 //! All three types are plain values. A call starts from a [`Route`], a snapshot of the [`Cluster`],
 //! and reports a [`Detour`] when it found a better endpoint to begin with.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::credentials::{Credentials, CredentialsProvider, Login, differing};
@@ -32,6 +35,8 @@ pub struct Cluster {
     login: Login,
     /// The cluster that answered first.
     id: Option<ClusterId>,
+    /// The greatest index that any answer told.
+    index: Option<u64>,
 }
 
 impl Cluster {
@@ -45,7 +50,7 @@ impl Cluster {
         let (seeds, credentials) = gather(endpoints)?;
         let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
         let login = credentials.map_or(Login::Nobody, Login::Fixed);
-        Ok(Self { seeds, endpoints, ring, pinned: 0, login, id: None })
+        Ok(Self { seeds, endpoints, ring, pinned: 0, login, id: None, index: None })
     }
 
     /// The same from text: each item is a URL, or several with commas between them.
@@ -96,6 +101,12 @@ impl Cluster {
         self.id
     }
 
+    /// The greatest index of the store that any answer told, if one has.
+    #[must_use]
+    pub const fn index(&self) -> Option<u64> {
+        self.index
+    }
+
     /// The endpoint that is asked first.
     #[must_use]
     pub fn pinned(&self) -> &Endpoint {
@@ -122,7 +133,7 @@ impl Cluster {
         if let Some(credentials) = credentials {
             self.login.fix(credentials)?;
         }
-        self.id = None;
+        (self.id, self.index) = (None, None);
         self.seeds = Arc::clone(&seeds);
         self.set_ring(&seeds);
         Ok(())
@@ -168,16 +179,18 @@ impl Cluster {
             login: self.login.clone(),
             credentials: None,
             cluster_id: self.id,
+            index: self.index,
         }
     }
 
-    /// Takes note of what a call learned: who the cluster is, and where to begin the next time. The
-    /// pin moves only if it has not moved meanwhile; says whether it did.
+    /// Takes note of what a call learned: who the cluster is and how far, and where to begin the next
+    /// time. The pin moves only if it has not moved meanwhile; says whether it did.
     ///
     /// So a hundred calls that failed at one endpoint move the pin once, and one that began long ago
     /// cannot undo what others learned.
     pub fn follow(&mut self, detour: &Detour) -> bool {
         self.id = self.id.or(detour.cluster_id);
+        self.index = self.index.max(detour.index);
         if *self.pinned() != detour.from {
             return false;
         }
@@ -199,6 +212,8 @@ pub struct Route {
     /// Those of the request that takes this route; none before it [begins](Self::log_in).
     credentials: Option<Credentials>,
     cluster_id: Option<ClusterId>,
+    /// The greatest index that was known when the route was taken.
+    index: Option<u64>,
 }
 
 impl Route {
@@ -234,6 +249,7 @@ impl Route {
             login: self.login.clone(),
             credentials: None,
             cluster_id: None,
+            index: None,
         }
     }
 
@@ -261,8 +277,10 @@ impl Route {
     /// Begins where a call was answered.
     pub(crate) fn follow(&mut self, detour: &Detour) {
         self.cluster_id = self.cluster_id.or(detour.cluster_id);
-        if let Some(to) = self.endpoints.iter().position(|endpoint| *endpoint == detour.to) {
-            self.first = to;
+        self.index = self.index.max(detour.index);
+        let to = self.endpoints.iter().position(|endpoint| *endpoint == detour.to);
+        if detour.from != detour.to {
+            self.first = to.unwrap_or(self.first);
         }
     }
 
@@ -281,22 +299,34 @@ impl Route {
         self.credentials.as_ref()
     }
 
+    /// The greatest index of the store that is known.
+    pub(crate) const fn index(&self) -> Option<u64> {
+        self.index
+    }
+
     /// The advice to begin with the endpoint at `position` the next time, and the news of who the
-    /// cluster is.
-    pub(crate) fn detour(&self, position: usize, cluster_id: Option<ClusterId>) -> Option<Detour> {
+    /// cluster is and at which index.
+    pub(crate) fn detour(
+        &self,
+        position: usize,
+        cluster_id: Option<ClusterId>,
+        index: Option<u64>,
+    ) -> Option<Detour> {
         let (from, to) = (self.endpoint(0), self.endpoint(position));
-        let is_news = from != to || (self.cluster_id.is_none() && cluster_id.is_some());
-        is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id })
+        let is_known = self.cluster_id.is_some() || cluster_id.is_none();
+        let is_news = from != to || !is_known || index > self.index;
+        is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id, index })
     }
 }
 
 /// What a call learned: that beginning with one endpoint was not the best idea, but another may be;
-/// and which cluster answered.
+/// which cluster answered, and at which index it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detour {
     from: Endpoint,
     to: Endpoint,
     cluster_id: Option<ClusterId>,
+    index: Option<u64>,
 }
 
 impl Detour {
@@ -329,6 +359,3 @@ fn gather(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Gathered, Err
     }
     Ok((gathered.into(), credentials))
 }
-
-#[cfg(test)]
-mod tests;

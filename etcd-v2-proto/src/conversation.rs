@@ -94,6 +94,20 @@ pub enum Action<T> {
     Finish(Result<(), Error>),
 }
 
+impl<T> Action<T> {
+    /// The end of a conversation that is a part of another one, or else what its driver has to do.
+    #[expect(clippy::result_large_err, reason = "it is only passed through")]
+    pub(crate) fn ended<U>(self) -> Result<Result<T, Error>, Action<U>> {
+        match self {
+            Self::Yield(item) => Ok(Ok(item)),
+            Self::Finish(end) => Ok(Err(end.err().unwrap_or_else(Error::nobody))),
+            Self::Send { request, timing } => Err(Action::Send { request, timing }),
+            Self::Read { timeout } => Err(Action::Read { timeout }),
+            Self::Wait(pause) => Err(Action::Wait(pause)),
+        }
+    }
+}
+
 /// How an action went.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver has to be able to make every event")]

@@ -37,7 +37,7 @@ use crate::members::Member;
 use crate::request::{Document, Encoded, Purpose, Request};
 use crate::server::{GetHealth, GetMachines, GetVersion, Health, Version};
 use crate::start::Start;
-use crate::sync::{is_missing, step};
+use crate::sync::is_missing;
 use crate::wire::decode;
 
 /// Asks one endpoint for version, leader, cluster and health. Yields a report once, whatever happens,
@@ -178,7 +178,7 @@ impl Conversation for Diagnose {
             match &mut self.state {
                 State::Asking(question, exchange) => {
                     let question = *question;
-                    match step(exchange.poll(now)) {
+                    match exchange.poll(now).ended() {
                         Ok(answer) => self.state = self.after(now, question, answer),
                         Err(action) => return action,
                     }

@@ -7,6 +7,7 @@ mod code;
 mod connection;
 mod gap;
 mod kind;
+mod lost;
 mod outcome;
 mod unexpected;
 
@@ -29,6 +30,7 @@ use http::StatusCode;
 
 use crate::conversation::Cause;
 use crate::endpoint::Endpoint;
+use crate::keys::Mark;
 
 /// Why a call failed.
 ///
@@ -45,6 +47,8 @@ struct Inner {
     writes: bool,
     endpoint: Option<Endpoint>,
     attempts: Vec<Attempt>,
+    /// By which a write that may have been carried out can be looked for.
+    mark: Option<Mark>,
 }
 
 /// One attempt of a call that came to nothing.
@@ -82,7 +86,8 @@ impl Error {
         attempts: Vec<Attempt>,
     ) -> Self {
         let worst = attempts.iter().map(|attempt| attempt.outcome).fold(outcome, Outcome::max);
-        Self { inner: Arc::new(Inner { kind, outcome: worst, writes, endpoint, attempts }) }
+        let inner = Inner { kind, outcome: worst, writes, endpoint, attempts, mark: None };
+        Self { inner: Arc::new(inner) }
     }
 
     /// What went wrong.

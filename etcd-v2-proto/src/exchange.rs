@@ -18,16 +18,20 @@
 //!
 //! A label in italics ends an attempt, and what follows depends on what the request is for:
 //!
-//! | label | read | wait | write |
-//! |---|---|---|---|
-//! | *not sent* | next endpoint | next endpoint | next endpoint |
-//! | *rejected* by 501, 421, a bare 404 or a refused redirect | next endpoint | next endpoint | next endpoint |
-//! | *rejected* otherwise | over | over | over |
-//! | *unknown* | next endpoint | next endpoint | over, unless [`Policy::at_least_once`] |
-//! | *applied* | next endpoint; too large: over | over | over, unless [`Policy::at_least_once`] |
+//! | label | read | wait | write by `prevIndex` | other write |
+//! |---|---|---|---|---|
+//! | *not sent* | next endpoint | next endpoint | next endpoint | next endpoint |
+//! | *rejected* by 501, 421, a bare 404 or a refused redirect | next endpoint | next endpoint | next endpoint | next endpoint |
+//! | *rejected* otherwise | over | over | over; after an *unknown* one: over, *unknown* | over |
+//! | *unknown* | next endpoint | next endpoint | next endpoint | over, unless [`Policy::at_least_once`] |
+//! | *applied* | next endpoint; too large: over | over | over | over, unless [`Policy::at_least_once`] |
 //!
-//! After the last endpoint a read rests and begins another pass, until its deadline or
-//! [`Policy::passes`]. A read whose connection broke before a head came is asked once more at once
+//! A write on the condition of the index may be repeated, because a late copy can only fail. But if it is
+//! refused then, that may be the work of its own earlier copy: the error is
+//! [`Unresolved`](ErrorKind::Unresolved), and a [`Call`](crate::Call) finds out.
+//!
+//! After the last endpoint a read, or a write by `prevIndex`, rests and begins another pass, until its
+//! deadline or [`Policy::passes`]. A read whose connection broke before a head came is asked once more at once
 //! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
@@ -66,8 +70,9 @@ pub struct Exchange<R: Request> {
     tally: Tally,
     /// With which endpoint of the route to begin the next time.
     preferred: usize,
-    /// Which cluster answered.
+    /// Which cluster answered, and the greatest index that it told.
     cluster_id: Option<ClusterId>,
+    index: Option<u64>,
     state: State<R::Output>,
 }
 
@@ -119,6 +124,7 @@ impl<R: Request> Exchange<R> {
             tally: Tally::new(purpose.writes()),
             preferred: 0,
             cluster_id: None,
+            index: None,
             state: State::Over,
             request,
             encoded,
@@ -170,6 +176,7 @@ impl<R: Request> Exchange<R> {
             return self.fail(now, at, judge::foreign(status, foreign));
         }
         self.cluster_id = meta.cluster_id.or(self.cluster_id);
+        self.index = self.index.max(meta.etcd_index);
         let head = Head { status, accepted, meta, content_type };
         State::Reading { at, head, body: Framer::new(limit, expected), heard: now }
     }
@@ -193,7 +200,6 @@ impl<R: Request> Exchange<R> {
 
     /// An attempt at the endpoint `at` came to nothing: on to whatever is next.
     fn fail(&mut self, now: Duration, at: usize, mut verdict: Verdict) -> State<R::Output> {
-        let writes = self.encoded.purpose.writes();
         let endpoint = self.route.endpoint(at).clone();
         if verdict.cause() == Some(Cause::Stopped) {
             verdict.kind = ErrorKind::Stopped;
@@ -202,9 +208,8 @@ impl<R: Request> Exchange<R> {
         if verdict.is_the_endpoints_fault() {
             self.preferred = at + 1;
         }
-        let repeatable =
-            !writes || verdict.outcome <= Outcome::Rejected || self.policy.at_least_once;
-        if !verdict.ask_others || !repeatable {
+        let may_repeat = self.policy.may_repeat(self.encoded.purpose, verdict.outcome);
+        if !verdict.ask_others || !may_repeat {
             return State::Failed(self.tally.conclude(Some(endpoint), verdict));
         }
         let broke = verdict.cause() == Some(Cause::Broken) && verdict.outcome == Outcome::Unknown;
@@ -218,6 +223,33 @@ impl<R: Request> Exchange<R> {
             Next::Rest(pause) => State::Resting { until: now.saturating_add(pause) },
             Next::Nobody => State::Failed(self.tally.nobody()),
         }
+    }
+
+    /// The error that the caller gets: with the means to find out what became of a write, where that is
+    /// open.
+    fn conclude(&self, error: Error) -> Error {
+        if !error.may_have_applied() {
+            return error;
+        }
+        let guarded = self.encoded.purpose == Purpose::GuardedWrite;
+        let error = if guarded { error.undecided() } else { error };
+        error.marked(self.request.mark().map(|mark| mark.since(self.route.index())))
+    }
+
+    /// Within the deadline of a longer conversation.
+    pub(crate) fn until(mut self, deadline: Option<Duration>) -> Self {
+        self.limits.end_by(deadline);
+        self
+    }
+
+    /// When the call has to be over.
+    pub(crate) const fn deadline(&self) -> Option<Duration> {
+        self.limits.deadline()
+    }
+
+    /// What is asked for.
+    pub(crate) const fn request(&self) -> &R {
+        &self.request
     }
 
     /// The position after an endpoint that is late to answer, if one is.
@@ -273,7 +305,7 @@ impl<R: Request> Conversation for Exchange<R> {
             State::Resting { until } => Action::Wait(until.saturating_sub(now)),
             _ => match mem::replace(&mut self.state, State::Over) {
                 State::Answered(answer) => Action::Yield(answer),
-                State::Failed(error) => Action::Finish(Err(error)),
+                State::Failed(error) => Action::Finish(Err(self.conclude(error))),
                 _ => Action::Finish(Ok(())),
             },
         }
@@ -346,7 +378,8 @@ impl<R: Request> Conversation for Exchange<R> {
     }
 
     fn detour(&self, now: Duration) -> Option<Detour> {
-        self.route.detour(self.after_late(now).unwrap_or(self.preferred), self.cluster_id)
+        let position = self.after_late(now).unwrap_or(self.preferred);
+        self.route.detour(position, self.cluster_id, self.index)
     }
 }
 

@@ -50,13 +50,16 @@
 
 pub mod auth;
 pub mod auto_sync;
+pub mod call;
 pub mod conversation;
 pub mod diagnose;
 pub mod exchange;
 pub mod keys;
 pub mod members;
 pub mod mirror;
+pub mod modify;
 pub mod proxy;
+pub mod resolve;
 pub mod run;
 pub mod server;
 pub mod stats;
@@ -90,6 +93,7 @@ pub use bytes;
 pub use http;
 
 pub use auto_sync::AutoSync;
+pub use call::Call;
 pub use cluster::{Cluster, Detour, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
@@ -104,8 +108,10 @@ pub use exchange::Exchange;
 pub use interrupt::{Hook, Interrupt, Reason};
 pub use json::Malformed;
 pub use mirror::Mirror;
+pub use modify::Modify;
 pub use policy::{CheckRedirect, MapUrl, Policy, Redirect};
 pub use request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
+pub use resolve::{Doubt, Resolution, Resolve};
 pub use run::{AsyncRun, BlockingRun};
 pub use start::Start;
 pub use sync::{Membership, Sync};

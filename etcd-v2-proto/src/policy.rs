@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{StatusCode, Uri};
 
+use crate::error::Outcome;
 use crate::request::Purpose;
 use crate::user_agent::UserAgent;
 
@@ -76,7 +77,8 @@ pub struct Policy {
     /// How much of the body of a refusal is looked at, in bytes. 64 KiB.
     pub max_error_body: usize,
     /// How many times the endpoints are tried in turn. By default, `None`, a read goes on until its
-    /// deadline, with growing pauses; a wait, and a write that was certainly not sent, is offered to each
+    /// deadline, with growing pauses, and so does a write that is conditional on the index, of which a late
+    /// copy can only fail; a wait, and any other write that was certainly not sent, is offered to each
     /// endpoint once. `Some(1)` is what the Go client does; 0 counts as 1. With neither passes nor
     /// deadline a read that nobody answers does not end.
     pub passes: Option<u32>,
@@ -201,7 +203,20 @@ impl Policy {
     pub(crate) const fn allows_pass_after(&self, purpose: Purpose, pass: u32) -> bool {
         match self.passes {
             Some(passes) => pass + 1 < passes,
-            None => !purpose.writes() && !matches!(purpose, Purpose::Wait),
+            None => !matches!(purpose, Purpose::Write | Purpose::Wait),
+        }
+    }
+
+    /// Whether such a request may be sent again after an attempt with this outcome.
+    pub(crate) const fn may_repeat(&self, purpose: Purpose, outcome: Outcome) -> bool {
+        match (outcome, purpose) {
+            (Outcome::NotSent | Outcome::Rejected, _) => true,
+            (Outcome::Unknown, Purpose::Write) => self.at_least_once,
+            (Outcome::Unknown, _) => true,
+            // A second copy is certain to fail.
+            (Outcome::Applied, Purpose::GuardedWrite) => false,
+            (Outcome::Applied, Purpose::Write) => self.at_least_once,
+            (Outcome::Applied, _) => true,
         }
     }
 

@@ -7,6 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::error::{ErrorKind, Invalid};
+use crate::keys::Mark;
 
 /// One request of etcd's API, as a value.
 ///
@@ -53,6 +54,12 @@ pub trait Request {
     /// # Errors
     /// Bodies that are not what etcd sends.
     fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind>;
+
+    /// The mark that this write leaves in the history of the keys, by which it can be found when its
+    /// answer was lost. None if it leaves none, as anything but a write of keys.
+    fn mark(&self) -> Option<Mark> {
+        None
+    }
 }
 
 impl<R: Request + ?Sized> Request for &R {
@@ -68,6 +75,10 @@ impl<R: Request + ?Sized> Request for &R {
 
     fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind> {
         (**self).decode(document)
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        (**self).mark()
     }
 }
 

@@ -109,9 +109,9 @@ impl Conversation for Sync {
     fn poll(&mut self, now: Duration) -> Action<Membership> {
         loop {
             let step = match &mut self.state {
-                State::Members(exchange) => step(exchange.poll(now)).map(Answer::Members),
-                State::Machines(exchange) => step(exchange.poll(now)).map(Answer::Machines),
-                State::Leader(exchange, _) => step(exchange.poll(now)).map(Answer::Leader),
+                State::Members(exchange) => exchange.poll(now).ended().map(Answer::Members),
+                State::Machines(exchange) => exchange.poll(now).ended().map(Answer::Machines),
+                State::Leader(exchange, _) => exchange.poll(now).ended().map(Answer::Leader),
                 State::Done(_) | State::Over => {
                     return match std::mem::replace(&mut self.state, State::Over) {
                         State::Done(Ok(membership)) => Action::Yield(membership),
@@ -171,18 +171,6 @@ enum Answer {
     Members(Result<Vec<Member>, Error>),
     Machines(Result<Vec<String>, Error>),
     Leader(Result<Member, Error>),
-}
-
-/// The end of an exchange, or else what its driver has to do.
-#[expect(clippy::result_large_err, reason = "it is only passed through")]
-pub(crate) fn step<T, U>(action: Action<T>) -> Result<Result<T, Error>, Action<U>> {
-    match action {
-        Action::Yield(item) => Ok(Ok(item)),
-        Action::Finish(end) => Ok(Err(end.err().unwrap_or_else(Error::nobody))),
-        Action::Send { request, timing } => Err(Action::Send { request, timing }),
-        Action::Read { timeout } => Err(Action::Read { timeout }),
-        Action::Wait(pause) => Err(Action::Wait(pause)),
-    }
 }
 
 /// Whether a server does not know what it was asked for: the one that ended the call, or one of several

@@ -140,7 +140,7 @@ impl Space {
         Ok(Self { root: Some(root), ..self.clone() })
     }
 
-    fn aim<R: KeysRequest>(&self, request: R) -> R {
+    pub(super) fn aim<R: KeysRequest>(&self, request: R) -> R {
         let request = match &self.prefix {
             Some(prefix) => request.with_prefix(Arc::clone(prefix)),
             None => request,

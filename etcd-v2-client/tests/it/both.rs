@@ -337,15 +337,19 @@ impl Subject {
 /// A write and what to call it.
 pub(crate) type Write = (&'static str, fn(&Subject) -> Result<Change, Error>);
 
-/// Each kind of write; none of them may ever be sent twice.
-pub(crate) const WRITES: [Write; 8] = [
+/// Each kind of write that may never be sent twice.
+pub(crate) const WRITES: [Write; 6] = [
     ("set", |client| client.send(Set::new("/a", "1"))),
     ("create", |client| client.send(Set::create("/a", "1"))),
     ("prevValue", |client| client.send(Set::new("/a", "1").if_value("0"))),
-    ("prevIndex", |client| client.send(Set::new("/a", "1").if_index(3))),
     ("mkdir", |client| client.send(Set::mkdir("/a"))),
     ("push", |client| client.send(Push::new("/a", "1"))),
     ("delete", |client| client.send(Delete::new("/a").recursive())),
+];
+
+/// The writes of which a late copy can only fail.
+pub(crate) const GUARDED: [Write; 2] = [
+    ("prevIndex", |client| client.send(Set::new("/a", "1").if_index(3))),
     ("delete by index", |client| client.send(Delete::new("/a").if_index(3))),
 ];
 

@@ -10,6 +10,7 @@
 //! | [`failover`] | endpoints refuse, or hang | reads go on and the pin moves; writes are sent once |
 //! | [`resets`] | the connection breaks, at each stage | reads go on; writes are unknown, or applied after a 2xx |
 //! | [`kept`] | something happens to an idle connection | it is replaced, or the write is unknown; answers are never mixed up |
+//! | [`once`] | the connection ends once a write was received | no library sends it again by itself |
 //! | [`slowness`] | heads and bodies are late, or drip | limits hold, each by itself and the deadline over all |
 //! | [`sizes`] | bodies, heads, trailers without an end | a limit and a bounded number of bytes |
 //! | [`garbage`] | answers that no etcd gives | no panic, no mistaken success, nothing sent twice |
@@ -58,6 +59,8 @@ mod interrupts;
 mod kept;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod observing;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod once;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod outages;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

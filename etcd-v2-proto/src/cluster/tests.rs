@@ -7,7 +7,8 @@ fn cluster(texts: &[&str]) -> Cluster {
 }
 
 fn detour(from: &str, to: &str) -> Detour {
-    Detour { from: from.parse().unwrap(), to: to.parse().unwrap(), cluster_id: None }
+    let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+    Detour { from, to, cluster_id: None, index: None }
 }
 
 #[test]
@@ -26,6 +27,22 @@ fn the_pin_moves_only_from_where_it_is() {
     assert_eq!(cluster.pinned().as_str(), "http://b:2");
     assert_eq!(cluster.route().endpoint(0).as_str(), "http://b:2");
     assert_eq!(cluster.route().endpoint(2).as_str(), "http://a:1");
+}
+
+#[test]
+fn the_greatest_index_is_known_until_the_cluster_is_another() {
+    let mut cluster = cluster(&["http://a:1,http://b:2"]);
+    let told = |index| Detour { index, ..detour("http://a:1", "http://a:1") };
+    for (index, known) in [(None, None), (Some(7), Some(7)), (Some(5), Some(7))] {
+        cluster.follow(&told(index));
+        assert_eq!(cluster.index(), known);
+    }
+    let route = cluster.route();
+    assert_eq!(route.index(), Some(7));
+    assert!(route.detour(0, None, Some(7)).is_none(), "nothing new");
+    assert_eq!(route.detour(0, None, Some(8)), Some(told(Some(8))));
+    cluster.replace(Endpoint::parse_list(["http://c:3"]).unwrap()).unwrap();
+    assert_eq!(cluster.index(), None);
 }
 
 #[test]

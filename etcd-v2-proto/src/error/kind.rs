@@ -37,6 +37,13 @@ pub enum ErrorKind {
     #[error(transparent)]
     Api(#[from] ApiError),
 
+    /// A write that is conditional on the index was refused after an earlier attempt whose answer was
+    /// lost: perhaps because that attempt had been carried out. The history did not tell.
+    #[error(
+        "refused, perhaps because an earlier attempt was carried out whose answer was lost: {0}"
+    )]
+    Unresolved(#[source] EtcdError),
+
     /// The server knows no v2 API: a plain `404 page not found`.
     #[error(
         "the server does not speak etcd's v2 API: etcd 3.4 and 3.5 need --enable-v2=true, \

@@ -40,6 +40,7 @@ impl Outcome {
             ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
             ErrorKind::V2Disabled | ErrorKind::Redirect(_) | ErrorKind::Gap(_) => Self::Rejected,
+            ErrorKind::Unresolved(_) => Self::Unknown,
             ErrorKind::EmptyBody | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => {
                 Self::Applied
             }

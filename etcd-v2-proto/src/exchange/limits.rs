@@ -25,6 +25,15 @@ impl Limits {
         Self { policy, purpose, auth, began: now, deadline }
     }
 
+    /// Ends by this time, if not before.
+    pub(super) fn end_by(&mut self, deadline: Option<Duration>) {
+        self.deadline = self.deadline.into_iter().chain(deadline).min();
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
     /// For how long the call has been going on.
     pub(super) const fn spent(&self, now: Duration) -> Duration {
         now.saturating_sub(self.began)

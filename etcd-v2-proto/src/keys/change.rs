@@ -70,6 +70,27 @@ impl Change {
         self
     }
 
+    /// The same as an answer to the write itself would have told it, whose index is that of the change.
+    /// A wait tells the indices of when it began instead.
+    pub(crate) fn told_as_answered(mut self) -> Self {
+        let (etcd_index, cluster_id) = (self.index(), self.meta.cluster_id);
+        self.meta = Meta { etcd_index, cluster_id, ..Meta::default() };
+        self
+    }
+
+    /// The creation of one of the nodes in an answer.
+    pub(crate) fn creation_of(&self, child: Node<'_>) -> Self {
+        let (tree, node) = child.detach().into_parts();
+        let created = Self {
+            kind: ChangeKind::Create,
+            tree,
+            node: Some(node),
+            previous: None,
+            meta: self.meta,
+        };
+        created.told_as_answered()
+    }
+
     /// The same, if it has a node.
     pub(super) fn with_node(self) -> Result<Self, ErrorKind> {
         match self.node {

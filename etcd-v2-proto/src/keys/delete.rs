@@ -6,8 +6,9 @@ use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
 use super::condition::Condition;
+use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 
 /// Deletes a file or a directory: `DELETE /v2/keys/…`.
@@ -66,6 +67,10 @@ impl Delete {
 
     /// Only if the key was last modified at this index (`prevIndex`; code 101 if not). Zero is
     /// refused, since etcd would ignore it.
+    ///
+    /// A late copy cannot meet this condition, so a client sends such a deletion again where its outcome is
+    /// unknown. If it is refused then, because the key was deleted on the same condition, nobody can say
+    /// whether that was its own copy or a rival's: the outcome stays unknown.
     pub const fn if_index(mut self, index: u64) -> Self {
         self.condition.index = Some(index);
         self
@@ -87,6 +92,12 @@ impl Request for Delete {
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         self.target.decode(document)?.with_node()
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let conditional = self.condition.is_some();
+        let kind = if conditional { ChangeKind::CompareAndDelete } else { ChangeKind::Delete };
+        Some(Mark::new(&self.target, kind, What::Gone, self.condition.index))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::Change;
 use super::key::Key;
+use super::set::Set;
 use super::target::{Target, keys_request};
 use super::wait::Wait;
 
@@ -62,6 +63,11 @@ impl Get {
 }
 
 impl Get {
+    /// A write to the same key.
+    pub(crate) fn write(&self, value: String) -> Set {
+        self.target.aim(|key| Set::new(key, value))
+    }
+
     /// A watch of all that this reads.
     pub(crate) fn watch(&self) -> Wait {
         Wait::at(self.target.clone()).recursive()

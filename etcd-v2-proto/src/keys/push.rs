@@ -8,14 +8,15 @@ use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
+use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 use super::ttl::Ttl;
 
 /// Creates a key in a directory, under a name that is greater than all before: `POST /v2/keys/…`.
 ///
 /// The name, 20 digits, is in the answer's node. If the answer is lost, nobody knows whether the key
-/// was created; give it a unique value, so that it can be looked for.
+/// was created; give it a unique value, so that it can be [looked for](crate::Resolve).
 ///
 /// ```
 /// use etcd_v2_proto::Request;
@@ -70,6 +71,12 @@ impl Request for Push {
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         self.target.decode(document)?.with_node()
+    }
+
+    /// None for a directory, which has nothing to tell it from others.
+    fn mark(&self) -> Option<Mark> {
+        let what = What::Child(self.value.clone()?);
+        Some(Mark::new(&self.target, ChangeKind::Create, what, None))
     }
 }
 

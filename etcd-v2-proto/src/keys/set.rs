@@ -8,8 +8,9 @@ use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
 use super::condition::Condition;
+use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 use super::ttl::Ttl;
 
@@ -139,6 +140,11 @@ impl Set {
 
     /// Only if the key was last modified at this index (`prevIndex`; code 101 if not). Zero is
     /// refused, since etcd would ignore it.
+    ///
+    /// The one condition that a late copy cannot meet, so a client sends such a write again where its
+    /// outcome is unknown, and finds out from the history whether it was its own copy if it is refused then.
+    /// That goes by the value: a rival that replaces the same index by the very same value cannot be told
+    /// apart, so let values say who wrote them.
     pub const fn if_index(mut self, index: u64) -> Self {
         self.condition.index = Some(index);
         self
@@ -216,6 +222,21 @@ impl Request for Set {
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         let change = self.target.decode(document)?;
         if self.no_value_on_success { Ok(change) } else { change.with_node() }
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let kind = match self.prev_exist {
+            _ if self.condition.is_some() => ChangeKind::CompareAndSwap,
+            Some(true) => ChangeKind::Update,
+            Some(false) => ChangeKind::Create,
+            None => ChangeKind::Set,
+        };
+        let what = match &self.content {
+            Content::File(value) => What::File(value.clone()),
+            Content::Directory => What::Directory,
+            Content::Kept(_) => What::Kept,
+        };
+        Some(Mark::new(&self.target, kind, what, self.condition.index))
     }
 }
 

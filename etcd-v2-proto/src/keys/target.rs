@@ -55,6 +55,26 @@ impl Target {
         self.root = Some(root).filter(|root| !root.is_root());
     }
 
+    /// A request with the same target.
+    pub(super) fn aim<R: KeysRequest>(&self, make: impl FnOnce(String) -> R) -> R {
+        let request = make(self.key.clone());
+        let request = match &self.prefix {
+            Some(prefix) => request.with_prefix(Arc::clone(prefix)),
+            None => request,
+        };
+        match &self.root {
+            Some(root) => request.with_root(root.clone()),
+            None => request,
+        }
+    }
+
+    /// Whether the server means this key.
+    pub(super) fn is_at(&self, told: &str) -> bool {
+        let Ok(key) = self.key() else { return false };
+        // Under another prefix, nobody knows how the keys that the server tells begin.
+        if self.has_prefix() { told.ends_with(key.as_str()) } else { told == key.as_str() }
+    }
+
     /// The answer, with keys as they are seen from the root.
     pub(super) fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         let change = Change::decode(document)?;

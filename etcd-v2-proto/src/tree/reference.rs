@@ -20,6 +20,11 @@ impl NodeRef {
         Self { tree, index }
     }
 
+    /// The tree, and the index of the node in it.
+    pub(crate) fn into_parts(self) -> (Arc<Tree>, u32) {
+        (self.tree, self.index)
+    }
+
     /// Returns the view of this node.
     #[must_use]
     pub fn node(&self) -> Node<'_> {

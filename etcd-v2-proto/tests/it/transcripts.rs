@@ -42,7 +42,8 @@ transcripts! {
     writes_are_not_repeated_after_silence
     set_is_not_repeated_after_500
     a_member_that_gave_up_on_a_write_is_not_recommended
-    guarded_writes_are_not_repeated_either
+    guarded_writes_are_repeated_after_an_unknown_outcome
+    a_call_finds_out_why_it_is_refused
     at_least_once_repeats_writes
     a_read_only_proxy_passes_writes_on_to_others
     a_misdirected_request_goes_to_others
@@ -103,6 +104,14 @@ transcripts! {
     left_between_passes
     what_comes_after_the_end_changes_nothing
     every_attempt_is_told_with_its_time
+
+    // What became of a write.
+    resolve_looks_for_a_value_in_the_history
+    resolve_knows_a_guarded_write_by_its_index
+    resolve_finds_a_pushed_value
+    resolve_of_a_deletion_tells_what_is_gone
+    resolve_asks_nobody_where_nothing_is_open
+    modify_writes_until_nobody_is_faster
 
     // Watches.
     watch_goes_on_after_each_change

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etcd_v2_client::keys::{Change, KeysRequest, Wait};
-use etcd_v2_client::{CredentialsProvider, Error, Interrupt, Policy, Request};
+use etcd_v2_client::{CredentialsProvider, Error, Interrupt, Policy, Request, Resolution};
 
 use super::patience;
 use crate::both::Syncing;
@@ -183,6 +183,18 @@ impl Keys {
 
     pub(super) fn chroot(&self, root: &str) -> Result<Self, Error> {
         Ok(either!(self, it => Self::Async(it.chroot(root)?), Self::Blocking(it.chroot(root)?)))
+    }
+
+    pub(super) fn resolve(&self, error: &Error) -> Result<Resolution, Error> {
+        either!(self, it => patience::block_on(it.resolve(error)), it.resolve(error))
+    }
+
+    pub(super) fn modify(
+        &self,
+        key: String,
+        change: impl FnMut(Option<&str>) -> Option<String>,
+    ) -> Result<Option<Change>, Error> {
+        either!(self, it => patience::block_on(it.modify(key, change)), it.modify(key, change))
     }
 
     pub(super) fn wait(&self, wait: impl Into<Wait>) -> Result<Change, Error> {

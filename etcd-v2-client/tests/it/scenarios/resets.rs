@@ -5,7 +5,7 @@ use std::thread;
 use etcd_v2_client::keys::Get;
 use etcd_v2_client::{ErrorKind, Outcome};
 
-use crate::both::{Colour, WRITES, both, ms};
+use crate::both::{Colour, GUARDED, WRITES, both, ms};
 use crate::server::{Peer, Server, change, plausible};
 
 both!(
@@ -23,7 +23,8 @@ both!(
     broken_write_is_not_asked_once_more_where_there_is_nobody_else,
 );
 
-/// A read goes on elsewhere; each kind of write ends with this outcome and is sent nowhere else.
+/// A read goes on elsewhere, and so does a write by index whose outcome is unknown; each other kind of
+/// write ends with this outcome and is sent nowhere else.
 fn breaks(colour: Colour, outcome: Outcome, breaking: fn(&mut Peer)) {
     let (bad, good) = (Server::start(breaking), Server::healthy());
     let client = colour.client([bad.url(), good.url()]);
@@ -47,6 +48,26 @@ fn breaks(colour: Colour, outcome: Outcome, breaking: fn(&mut Peer)) {
                 let end = format!("(outcome: {outcome})");
                 assert!(error.to_string().ends_with(&end), "{what}: {error}");
                 assert_eq!((bad.connections(), good.connections()), (1, 0), "{what}");
+                assert!(bad.count() <= 1, "{what}");
+                assert_eq!(client.pinned(), good.url(), "{what}");
+            });
+        }
+        for (what, write) in GUARDED {
+            scope.spawn(move || {
+                let (bad, good) = (Server::start(breaking), Server::healthy());
+                let client = colour.client([bad.url(), good.url()]);
+                let told = write(&client);
+                let lines = good.lines();
+                let writes = lines.iter().filter(|line| !line.starts_with("GET")).count();
+                match outcome {
+                    Outcome::Unknown => assert_eq!((told.is_ok(), writes), (true, 1), "{what}"),
+                    // The history is read; this server's says nothing of it.
+                    outcome => {
+                        let error = told.unwrap_err();
+                        assert_eq!((error.outcome(), writes), (outcome, 0), "{what}: {error}");
+                        assert!(!lines.is_empty(), "{what}");
+                    }
+                }
                 assert!(bad.count() <= 1, "{what}");
                 assert_eq!(client.pinned(), good.url(), "{what}");
             });

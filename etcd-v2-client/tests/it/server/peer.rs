@@ -141,6 +141,11 @@ impl Peer {
         }
     }
 
+    /// Whether the test has seen enough.
+    pub(crate) fn is_over(&self) -> bool {
+        self.log.lock().over
+    }
+
     /// Closes as a program does that has nothing more to say.
     pub(crate) fn close(&mut self) {
         if let Some(stream) = self.forget() {

@@ -10,8 +10,8 @@ use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{Response, StatusCode, header, response};
 use etcd_v2_proto::keys::{Delete, Get, Push, Set, Wait};
 use etcd_v2_proto::{
-    Action, Cluster, Conversation, Error, Event, Exchange, Failure, Outcome, Policy, Reason,
-    Request, Route, Stage, Watch,
+    Action, Cluster, Conversation, Error, Event, Exchange, Failure, Outcome, Policy, Purpose,
+    Reason, Request, Route, Stage, Watch,
 };
 
 /// Talks a conversation through with a driver that says anything.
@@ -100,7 +100,8 @@ fn exchange<'a, R: Request>(
     once: bool,
     says: impl Iterator<Item = &'a [u8]>,
 ) {
-    let writes = request.encode().is_ok_and(|encoded| encoded.purpose.writes());
+    let purpose = request.encode().expect("a request").purpose;
+    let (writes, guarded) = (purpose.writes(), purpose == Purpose::GuardedWrite);
     let mut exchange = Exchange::new(request, route, policy, 1, Duration::ZERO);
     let mut driver = Driver::default();
     let mut now = Duration::ZERO;
@@ -112,7 +113,7 @@ fn exchange<'a, R: Request>(
         }
         match exchange.poll(now) {
             Action::Send { .. } => {
-                let again = once && writes && driver.maybe_applied;
+                let again = once && writes && !guarded && driver.maybe_applied;
                 assert!(!again, "a write is sent that may have been applied: {driver:?}");
                 driver.send();
             }
@@ -125,6 +126,8 @@ fn exchange<'a, R: Request>(
             Action::Finish(Ok(())) => panic!("an end without a reason"),
             Action::Finish(Err(error)) => {
                 tells_the_truth(&error, writes, &driver);
+                let blamed = guarded && error.is_compare_failed() && driver.maybe_applied;
+                assert!(!blamed, "its own work is taken for a rival's: {error:?}");
                 return over(&mut exchange, now);
             }
         }

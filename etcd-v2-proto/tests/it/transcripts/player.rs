@@ -5,9 +5,11 @@
 //! | `# …` | for people |
 //! | `endpoints:`, `user:`, `policy:`, `seed:` | hold from the next request on |
 //! | `request: …` | begins a conversation, at 0 ms |
+//! | `call: …`, `modify: …` | the same for a whole call, and for a value to which `+` is put |
+//! | `resolve: the last error` | the same for what became of a write |
 //! | `> …` | what it asks for |
 //! | `< …` | what it is told |
-//! | `= …` | what it yields, or how it ends; `= detour`, what it would advise |
+//! | `= …` | what it yields, or how it ends; `= detour`, what it would advise, and the index that it knows |
 //! | `@ 150ms` | what time it is |
 //! | `! reroute …` | what the caller does with a watch or an automatic sync |
 //! | `! learn` | the caller's cluster follows the advice, from the next request on |
@@ -18,8 +20,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use etcd_v2_proto::auth::{AddUser, ChangePassword};
+use etcd_v2_proto::keys::Get;
 use etcd_v2_proto::{
-    Action, AutoSync, Conversation, Detour, Diagnose, Event, Exchange, Mirror, Start, Sync, Watch,
+    Action, AutoSync, Call as WholeCall, Conversation, Detour, Diagnose, Error, Event, Exchange,
+    Mirror, Modify, Resolve, Start, Sync, Watch,
 };
 
 use super::script::{self, Asked, Call, Settings};
@@ -45,10 +49,15 @@ struct Player {
     now: Duration,
     /// Lines that were asked for and are still to be told.
     left: VecDeque<String>,
+    /// With what the last conversation failed.
+    failed: Option<Error>,
 }
 
 enum Talk {
     Exchange(Box<Exchange<Call>>),
+    Call(Box<WholeCall<Call>>),
+    Modify(Box<Modify<script::Modification>>),
+    Resolve(Box<Resolve>),
     Watch(Box<Watch>),
     Mirror(Box<Mirror>),
     Sync(Box<Sync>),
@@ -63,6 +72,9 @@ macro_rules! whichever {
     ($talk:expr, $it:ident => $what:expr) => {
         match $talk {
             Talk::Exchange($it) => $what,
+            Talk::Call($it) => $what,
+            Talk::Modify($it) => $what,
+            Talk::Resolve($it) => $what,
             Talk::Watch($it) => $what,
             Talk::Mirror($it) => $what,
             Talk::Sync($it) => $what,
@@ -98,6 +110,9 @@ impl Player {
             let now = self.now;
             let action = self.talk()?.poll(now);
             self.left = shown::action(&action)?.into();
+            if let Action::Finish(Err(error)) = action {
+                self.failed = Some(error);
+            }
         }
         let got = self.left.pop_front().unwrap_or_default();
         if shown::matches(expected, &got) { Ok(()) } else { differs(expected, &got) }
@@ -113,14 +128,28 @@ impl Player {
 
     fn header(&mut self, line: &str) -> Result<(), String> {
         let (name, value) = line.split_once(": ").ok_or("not a line of a transcript")?;
-        if name != "request" {
+        if !matches!(name, "request" | "call" | "modify" | "resolve") {
             return self.settings.set(name, value);
         }
         let Settings { policy, seed, .. } = &self.settings;
         let (route, policy) = (self.settings.cluster()?.route(), policy.clone());
         self.now = Duration::ZERO;
         let mut start = Start::new(route, policy, *seed, self.now);
+        if name == "resolve" {
+            let error = self.failed.as_ref().ok_or("nothing has failed")?;
+            self.talk = Some(Talk::Resolve(Box::new(Resolve::new(error, start))));
+            return Ok(());
+        }
+        if name == "modify" {
+            let change: script::Modification = script::one_more;
+            let talk = Modify::new(Get::new(value), change, start);
+            self.talk = Some(Talk::Modify(Box::new(talk)));
+            return Ok(());
+        }
         self.talk = Some(match script::request(value)? {
+            Asked::Call(call) if name == "call" => {
+                Talk::Call(Box::new(WholeCall::new(call, start)))
+            }
             Asked::Watch(wait) => {
                 let Start { route, policy, .. } = start;
                 Talk::Watch(Box::new(Watch::new(wait, route, policy, *seed)))
@@ -159,7 +188,10 @@ impl Player {
         let now = self.now;
         let got = match self.talk()?.detour(now) {
             None => "= detour none".to_owned(),
-            Some(detour) if cluster.follow(&detour) => format!("= detour {}", cluster.pinned()),
+            Some(detour) if cluster.follow(&detour) => match cluster.index() {
+                Some(index) => format!("= detour {}, index {index}", cluster.pinned()),
+                None => format!("= detour {}", cluster.pinned()),
+            },
             Some(detour) => format!("= detour of another cluster: {detour:?}"),
         };
         if expected == got { Ok(()) } else { differs(expected, &got) }

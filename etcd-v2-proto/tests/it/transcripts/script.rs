@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcd_v2_proto::auth::users;
 use etcd_v2_proto::http::{HeaderName, HeaderValue, Response, StatusCode};
-use etcd_v2_proto::keys::{Delete, Get, KeysRequest, Push, Set, Wait};
+use etcd_v2_proto::keys::{Delete, Get, KeysRequest, Mark, Push, Set, Wait};
 use etcd_v2_proto::{
     CheckRedirect, Cluster, Credentials, Detour, Document, Encoded, Endpoint, ErrorKind, Event,
     Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members, server, stats,
@@ -133,6 +133,10 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         ["delete", key] => Call::new(Delete::new(key)),
         ["delete", key, "if", old] => Call::new(Delete::new(key).if_value(old)),
         ["delete", key, "at", at] => Call::new(Delete::new(key).if_index(index(at)?)),
+        ["refresh", key, "at", at] => {
+            Call::new(Set::refresh(key, Duration::from_secs(9)).if_index(index(at)?))
+        }
+        ["mkdir", key] => Call::new(Set::mkdir(key)),
         ["wait", key] => Call::new(Wait::new(key)),
         ["members"] => Call::new(members::List::default()),
         ["add", "member", url] => Call::new(members::Add::new([url])),
@@ -183,6 +187,15 @@ fn watch(wait: Wait, words: &[&str]) -> Result<Wait, String> {
         }
         _ => Err(format!("not a watch: {words:?}")),
     }
+}
+
+/// What becomes of a value.
+pub(super) type Modification = fn(Option<&str>) -> Option<String>;
+
+/// What a value is modified to: one with a plus, unless it has three.
+pub(super) fn one_more(old: Option<&str>) -> Option<String> {
+    let old = old.unwrap_or_default();
+    (!old.ends_with("+++")).then(|| format!("{old}+"))
 }
 
 /// `k*4000` stands for so many of that letter at the end of a word.
@@ -260,6 +273,10 @@ impl Request for Call {
     fn decode(&self, document: Document) -> Result<Vec<String>, ErrorKind> {
         self.0.decode(document)
     }
+
+    fn mark(&self) -> Option<Mark> {
+        self.0.mark()
+    }
 }
 
 struct Showing<R>(R);
@@ -277,5 +294,9 @@ impl<R: Request<Output: Shown>> Request for Showing<R> {
 
     fn decode(&self, document: Document) -> Result<Vec<String>, ErrorKind> {
         self.0.decode(document).map(|item| item.lines())
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        self.0.mark()
     }
 }

@@ -12,7 +12,9 @@ use etcd_v2_proto::members::Member;
 use etcd_v2_proto::mirror::Update;
 use etcd_v2_proto::server::Health;
 use etcd_v2_proto::stats::LeaderStats;
-use etcd_v2_proto::{Action, Endpoint, EndpointReport, Error, ErrorKind, Membership, Timing};
+use etcd_v2_proto::{
+    Action, Doubt, Endpoint, EndpointReport, Error, ErrorKind, Membership, Resolution, Timing,
+};
 
 use super::script;
 
@@ -170,6 +172,28 @@ impl Shown for Update {
     }
 }
 
+impl Shown for Option<Change> {
+    fn lines(&self) -> Vec<String> {
+        self.as_ref().map_or_else(|| vec!["= unchanged".to_owned()], Shown::lines)
+    }
+}
+
+impl Shown for Resolution {
+    fn lines(&self) -> Vec<String> {
+        let (what, change) = match self {
+            Self::Applied(change) => ("applied", change.as_ref()),
+            Self::NotApplied(change) => ("not applied", change.as_ref()),
+            Self::Unknown(Doubt::Ambiguous(change)) => ("ambiguous", Some(change)),
+            Self::Unknown(Doubt::NotYet) => ("not yet", None),
+            Self::Unknown(Doubt::HistoryGone) => ("history gone", None),
+            Self::Unknown(doubt) => return vec![format!("= unknown: {doubt:?}")],
+        };
+        std::iter::once(format!("= {what}"))
+            .chain(change.into_iter().flat_map(Shown::lines))
+            .collect()
+    }
+}
+
 impl Shown for () {
     fn lines(&self) -> Vec<String> {
         vec!["= done".to_owned()]
@@ -303,6 +327,7 @@ fn kind(kind: &ErrorKind) -> String {
         ErrorKind::RequestLineTooLong { length, .. } => {
             format!("request line too long, {length} bytes")
         }
+        ErrorKind::Unresolved(refusal) => format!("unresolved {}", refusal.code),
         ErrorKind::TimedOut => "deadline passed".to_owned(),
         ErrorKind::Gap(gap) => format!("gap {} to {}, {:?}", gap.from, gap.to, gap.reason),
         other => other.to_string(),
