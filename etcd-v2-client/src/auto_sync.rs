@@ -61,9 +61,10 @@ impl Client {
         let (transport, interrupt) = (Arc::clone(&self.inner.transport), self.inner.for_call());
         let syncing = Box::pin(async move {
             let mut run = AsyncRun::new(sync, transport, interrupt);
+            let span = run.conversation().span();
             // Errors are what a turn ended with, and no end.
-            while let Some(Ok(turn)) = run.next().await {
-                if let Some(end) = run.conversation().take(turn) {
+            while let Some(Ok(turn)) = span.clone().around(run.next()).await {
+                if let Some(end) = span.within(|| run.conversation().take(turn)) {
                     report(end);
                 }
             }

@@ -13,6 +13,7 @@ pub use mirror::{MirrorThread, Updates};
 pub use watch::Watch;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use etcd_v2_proto::server::{GetHealth, GetVersion, Health, Version};
 use etcd_v2_proto::{
@@ -119,8 +120,9 @@ impl Client {
     /// leader, endpoints of different clusters.
     ///
     /// It takes no longer than [`Policy::diagnosis_deadline`](crate::Policy::diagnosis_deadline), 3
-    /// seconds by default for each 16 endpoints, and neither changes anything nor
-    /// has a say in which endpoint is asked next. It sends `GET /version`, `/v2/members/leader` and
+    /// seconds by default, and neither changes anything nor
+    /// has a say in which endpoint is asked next. More than 16 endpoints are not asked all at once: each
+    /// then has its share of that time. It sends `GET /version`, `/v2/members/leader` and
     /// `/health`, of which the last costs the cluster a read through consensus. Credentials are not
     /// judged, since etcd says the same of a wrong password and of a missing right.
     ///
@@ -138,9 +140,20 @@ impl Client {
     /// # Errors
     /// If the caller stops it. Whatever else goes wrong is in the diagnosis.
     pub fn diagnose(&self) -> Result<Diagnosis, Error> {
-        let endpoints = self.inner.shared.everyone();
-        let reports = side_by_side::each(endpoints, |endpoint| {
-            self.talk(|start| Diagnose::new(start, endpoint))
+        let endpoints = self.inner.shared.all_endpoints();
+        let (began, count) = (Instant::now(), endpoints.len());
+        let reports = side_by_side::each(endpoints.into_iter().enumerate().collect(), |item| {
+            let (place, endpoint) = item;
+            let client = self.with(|policy| {
+                // Whoever comes later is to have time, too.
+                let rounds = (count - place).div_ceil(side_by_side::MOST_THREADS).max(1);
+                let share = |limit: Duration| {
+                    limit.saturating_sub(began.elapsed())
+                        / u32::try_from(rounds).unwrap_or(u32::MAX)
+                };
+                policy.diagnosis_deadline = policy.diagnosis_deadline.map(share);
+            });
+            client.talk(|start| Diagnose::new(start, endpoint))
         });
         Ok(Diagnosis::new(reports?))
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use etcd_v2_proto::proxy::Proxies;
 #[cfg(feature = "tls")]
 use etcd_v2_proto::tls::Tls;
 use etcd_v2_proto::{
@@ -27,6 +28,7 @@ pub struct Builder<T: ?Sized> {
     order: Order,
     observer: Option<Arc<dyn Observer>>,
     transport: Option<Arc<T>>,
+    proxies: Option<Proxies>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -41,6 +43,7 @@ impl<T: ?Sized> Builder<T> {
             order: Order::Shuffled,
             observer: None,
             transport: None,
+            proxies: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -136,6 +139,36 @@ impl<T: ?Sized> Builder<T> {
         self
     }
 
+    /// Which requests go through which HTTP proxy, in the transport that a feature brings; without
+    /// this, as the environment variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say, this machine
+    /// excepted.
+    ///
+    /// A transport of your own has to be told itself. Both at once is an error.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "hyper")]
+    /// # mod example {
+    /// use etcd_v2_client::Client;
+    /// use etcd_v2_client::proto::proxy::Proxies;
+    ///
+    /// # fn example() -> Result<(), etcd_v2_client::Error> {
+    /// let proxies = Proxies::all("http://proxy.example:3128")?.except("10.0.0.0/8");
+    /// let client = Client::builder().endpoints(["http://etcd.example:2379"]).proxies(proxies).build()?;
+    /// # drop(client);
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// Goes straight to every endpoint, whatever the environment says, in the transport that a feature
+    /// brings.
+    pub fn no_proxy(self) -> Self {
+        self.proxies(Proxies::none())
+    }
+
     fn finish(self) -> Result<Inner<T>, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints)?;
         let (credentials, provider) = (self.credentials.transpose()?, self.provider);
@@ -153,11 +186,17 @@ impl<T: ?Sized> Builder<T> {
                           the asynchronous client or \"ureq\" for the blocking one";
             Invalid::new("transport", reason)
         })?;
-        #[cfg(feature = "tls")]
-        if self.tls.is_some() {
+        let misplaced = |settings| {
             let reason = "are for the transport that a feature brings, and another one is given: \
                           give them to the builder of that one";
-            return Err(Invalid::new("TLS settings", reason).into());
+            Err(Invalid::new(settings, reason).into())
+        };
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return misplaced("TLS settings");
+        }
+        if self.proxies.is_some() {
+            return misplaced("proxies");
         }
         let shared =
             Arc::new(Shared::new(endpoints, log_in, self.order, Hooks::new(self.observer))?);
@@ -175,6 +214,10 @@ macro_rules! or_default {
             #[cfg(feature = "tls")]
             let transport = match builder.tls.take() {
                 Some(tls) => transport.tls(tls)?,
+                None => transport,
+            };
+            let transport = match builder.proxies.take() {
+                Some(proxies) => transport.proxies(proxies),
                 None => transport,
             };
             builder.transport = Some(Arc::new(transport.build()));

@@ -132,7 +132,7 @@ impl Client {
     /// # Errors
     /// If the caller stops it. Whatever else goes wrong is in the diagnosis.
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        let endpoints = self.inner.shared.everyone();
+        let endpoints = self.inner.shared.all_endpoints();
         let asking = endpoints
             .into_iter()
             .map(|endpoint| self.talk(move |start| Diagnose::new(start, endpoint)));

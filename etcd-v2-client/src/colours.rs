@@ -55,8 +55,11 @@ macro_rules! client_methods {
                 self.inner.shared.pinned()
             }
 
-            /// Replaces the endpoints, for all clones. The endpoint that is asked first stays so if it
-            /// is among the new ones.
+            /// Replaces the endpoints that the client was made with, for all clones.
+            ///
+            /// What was learned is forgotten: the members that a [sync](Self::sync) found, and which
+            /// cluster answered first, so these endpoints may be those of another one. The endpoint
+            /// that is asked first stays so if it is among the new ones.
             ///
             /// # Errors
             /// As for a new client; the endpoints are as before then.

@@ -124,7 +124,7 @@ use etcd_v2_proto::{Endpoint, Error};
 /// #[derive(Debug)]
 /// struct Numbered(usize);
 ///
-/// #[async_trait::async_trait]
+/// #[etcd_v2_client::async_trait]
 /// impl AsyncDiscoverer for Numbered {
 ///     async fn discover(&self, domain: &str) -> Result<Vec<Endpoint>, Error> {
 ///         let urls = (0..self.0).map(|number| format!("https://etcd{number}.{domain}:2379"));

@@ -96,14 +96,18 @@ pub use shared::Order;
 pub use views::{Auth, Keys, Members, Roles, Stats, Users};
 pub use watch::Watch;
 
+/// Makes implementations of [`AsyncTransport`] and [`AsyncDiscoverer`](discovery::AsyncDiscoverer) out of
+/// `async fn`.
+pub use async_trait::async_trait;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
-    ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
-    CheckRedirect, ClusterId, Code, ConnectionError, Credentials, CredentialsProvider, Curl,
-    Detail, Diagnosis, Document, Doubt, Encoded, Endpoint, Error, ErrorKind, EtcdError, Failure,
-    Gap, GapReason, Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy,
-    Purpose, Reason, Redirect, RedirectError, Request, Resolution, Unexpected, UserAgent, auth,
-    diagnose, keys, members, server, stats,
+    Action, ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody, BlockingTransport, Cause,
+    CheckRedirect, ClusterId, Code, ConnectionError, Conversation, Credentials,
+    CredentialsProvider, Curl, Detail, Diagnosis, Document, Doubt, Encoded, Endpoint, Error,
+    ErrorKind, EtcdError, Event, Failure, Gap, GapReason, Hook, Interrupt, Invalid, Malformed,
+    MapUrl, Membership, Meta, Outcome, Policy, Purpose, Reason, Redirect, RedirectError, Request,
+    Resolution, Stage, Start, Timing, Unexpected, UserAgent, auth, diagnose, keys, members, server,
+    stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

@@ -55,7 +55,7 @@ impl Shared {
     }
 
     /// All endpoints, the ones that are asked last included, in an order that never changes.
-    pub(crate) fn everyone(&self) -> Vec<Endpoint> {
+    pub(crate) fn all_endpoints(&self) -> Vec<Endpoint> {
         let cluster = self.cluster();
         let mut all = [cluster.endpoints(), cluster.seeds()].concat();
         drop(cluster);
@@ -66,12 +66,6 @@ impl Shared {
 
     pub(crate) fn pinned(&self) -> Endpoint {
         self.cluster().pinned().clone()
-    }
-
-    /// All endpoints that may be asked.
-    pub(crate) fn all_endpoints(&self) -> Vec<Endpoint> {
-        let cluster = self.cluster();
-        cluster.endpoints().iter().chain(cluster.seeds()).cloned().collect()
     }
 
     /// Who is told what happens.
@@ -187,13 +181,6 @@ impl<C: Conversation> Learning<C> {
         self.span.clone()
     }
 
-    /// The endpoints as they are now, for a conversation that goes on with them.
-    fn fresh_route(&mut self) -> Route {
-        // What it advises from now on is about this route.
-        self.followed = None;
-        self.shared.cluster().route()
-    }
-
     /// Whether anybody wants to know what the conversation does.
     fn is_observed(&self) -> bool {
         self.attempts.are_followed() || self.span.is_followed() || self.shared.hooks.is_on()
@@ -221,10 +208,18 @@ impl Lasting for Watch {
     }
 }
 
+impl Lasting for AutoSync {
+    fn reroute(&mut self, route: Route) {
+        Self::reroute(self, route);
+    }
+}
+
 impl<C: Lasting> Learning<C> {
     /// Goes on with the endpoints as they are now.
     pub(crate) fn reroute(&mut self) {
-        let route = self.fresh_route();
+        // What it advises from now on is about this route.
+        self.followed = None;
+        let route = self.shared.cluster().route();
         self.conversation.reroute(route);
     }
 }
@@ -235,8 +230,7 @@ impl Learning<AutoSync> {
     pub(crate) fn take(&mut self, turn: Turn) -> Option<Result<Membership, Error>> {
         match turn {
             Turn::Begins => {
-                let route = self.fresh_route();
-                self.conversation.reroute(route);
+                self.reroute();
                 None
             }
             Turn::Ended(end) => {

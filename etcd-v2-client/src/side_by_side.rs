@@ -83,7 +83,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// How many threads work at the same time at most.
-const MOST_THREADS: usize = 16;
+pub(crate) const MOST_THREADS: usize = 16;
 
 #[cfg(test)]
 mod tests {

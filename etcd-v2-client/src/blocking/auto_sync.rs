@@ -62,9 +62,10 @@ impl Client {
         let (transport, interrupt) = (Arc::clone(&self.inner.transport), self.inner.for_watch());
         let mut run = BlockingRun::new(sync, transport, interrupt.clone());
         let syncing = move || {
+            let span = run.conversation().span();
             // Errors are what a turn ended with, and no end.
-            while let Some(Ok(turn)) = run.next() {
-                if let Some(end) = run.conversation().take(turn) {
+            while let Some(Ok(turn)) = span.within(|| run.next()) {
+                if let Some(end) = span.within(|| run.conversation().take(turn)) {
                     report(end);
                 }
             }

@@ -15,6 +15,7 @@ use etcd_v2_client::Client;
 use etcd_v2_client::blocking;
 use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
 use etcd_v2_client::observe::Observer;
+use etcd_v2_client::proto::proxy::Proxies;
 use etcd_v2_client::{
     CredentialsProvider, Diagnosis, Endpoint, Error, Interrupt, Order, Policy, Request,
 };
@@ -65,6 +66,7 @@ pub(crate) struct Setup {
     provider: Option<Arc<dyn CredentialsProvider>>,
     order: Order,
     observer: Option<Arc<dyn Observer>>,
+    proxies: Option<Proxies>,
     change: Box<dyn FnOnce(&mut Policy)>,
 }
 
@@ -103,6 +105,7 @@ impl Colour {
             provider: None,
             order: Order::AsGiven,
             observer: None,
+            proxies: None,
             change: Box::new(|_| ()),
         }
     }
@@ -142,6 +145,11 @@ impl Setup {
         self
     }
 
+    pub(crate) fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
     pub(crate) fn build(self) -> Subject {
         self.try_build().unwrap()
     }
@@ -158,6 +166,9 @@ impl Setup {
                 }
                 if let Some(observer) = self.observer {
                     builder = builder.observer(observer);
+                }
+                if let Some(proxies) = self.proxies {
+                    builder = builder.proxies(proxies);
                 }
                 builder.order(self.order).build()
             }};

@@ -19,6 +19,8 @@
 //! | [`credentials`] | endpoints that want to know who asks | all are told, nobody else ever sees it |
 //! | [`identity`] | who asks changes, or goes by another name | each request as of its beginning; nothing to strangers |
 //! | [`auto_sync`] | members come, go and fail | the endpoints follow; only a drop or a stop is an end |
+//! | [`clusters`] | endpoints lead to different clusters | told with both ids, unless the policy takes all |
+//! | [`proxies`] | requests go through a proxy, or not | as the builder says |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
 //! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
 //! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
@@ -30,12 +32,15 @@
 //! | [`streams`] | what only one colour has | streams race timers; iterators move to threads |
 //! | [`observing`] | anything | an observer is told of each attempt, pin and sync, with its outcome |
 //! | [`commands`] | requests are shown as commands | all of them, by all clones, without passwords |
+//! | [`transports`] | the caller brings the transport | it carries all calls |
 //! | [`guarantees`] | nothing, at run time | what the compiler can check |
 
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod auto_sync;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod basics;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod clusters;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod commands;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
@@ -64,6 +69,8 @@ mod once;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod outages;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
+mod proxies;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
 mod redirects;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod refusals;
@@ -75,6 +82,7 @@ mod sizes;
 mod slowness;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod streams;
+mod transports;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod watch_ends;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

@@ -5,6 +5,7 @@ mod secrets;
 mod spans;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use etcd_v2_client::keys::{Change, Wait};
 use etcd_v2_client::{Error, Membership, Request};
@@ -12,7 +13,7 @@ use tracing::Dispatch;
 #[cfg(feature = "hyper")]
 use tracing::instrument::WithSubscriber;
 
-use crate::both::{Pending, Setup, Subject};
+use crate::both::{Pending, Setup, Subject, Syncing};
 use collector::Collector;
 
 /// A client whose calls are told to a collector.
@@ -100,6 +101,12 @@ impl Traced {
 
     fn sync(&self) -> Result<Membership, Error> {
         traced!(self, client => client.sync().await, client.sync()).result()
+    }
+
+    fn auto_sync(&self, interval: Duration) -> Syncing {
+        tracing::dispatcher::with_default(&self.dispatch, || {
+            self.client.auto_sync(interval).unwrap()
+        })
     }
 
     fn add_user(&self, password: String) -> Result<bool, Error> {

@@ -260,3 +260,22 @@ pub enum RedirectError {
         status: StatusCode,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_shown_with_code_message_and_cause() {
+        let mut refusal = EtcdError {
+            code: Code::KEY_NOT_FOUND,
+            message: "Key not found".to_owned(),
+            cause: "/a".to_owned(),
+            index: 7,
+            status: StatusCode::NOT_FOUND,
+        };
+        assert_eq!(refusal.to_string(), "etcd error 100: Key not found (/a) [index 7]");
+        refusal.cause.clear();
+        assert_eq!(refusal.to_string(), "etcd error 100: Key not found [index 7]");
+    }
+}

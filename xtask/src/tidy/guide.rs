@@ -37,10 +37,51 @@ fn missing<'a>(text: &'a str, sources: &'a [Source]) -> impl Iterator<Item = Str
     });
     rows.filter_map(|(number, cell)| {
         let name = cell.trim_matches('`');
-        let definition = format!("fn {name}(");
-        let is_there = sources.iter().any(|source| source.text.contains(&definition));
+        let is_there = sources.iter().any(|source| is_test(name, &source.text));
         (!is_there).then(|| format!(":{number}: there is no test {cell}"))
     })
+}
+
+/// Whether a source defines this function, and it is run as a test: it has the attribute, or a macro that
+/// makes tests lists it.
+fn is_test(name: &str, source: &str) -> bool {
+    let (definition, mut attributes, mut is_defined) = (format!("fn {name}("), false, false);
+    let (mut is_listed, mut in_list) = (false, false);
+    for line in source.lines() {
+        let code = line.trim();
+        // A list begins where a macro is called at the beginning of a line.
+        let called = line.split_once("!(").or_else(|| line.split_once("! {"));
+        let entries = match called {
+            Some((name, entries)) if is_name(name) => {
+                in_list = true;
+                entries
+            }
+            _ => code,
+        };
+        is_listed |= in_list && entries.split(',').any(|entry| is_entry(entry, name));
+        in_list &= !(line.starts_with([')', '}']) || line.ends_with(");"));
+        if code.contains(&definition) {
+            is_defined = true;
+            if attributes {
+                return true;
+            }
+        }
+        // Others may stand between it and the function.
+        attributes = is_test_attribute(code) || attributes && code.starts_with("#[");
+    }
+    is_defined && is_listed
+}
+
+fn is_test_attribute(code: &str) -> bool {
+    ["#[test]", "#[tokio::test]", "#[tokio::test("].iter().any(|start| code.starts_with(start))
+}
+
+fn is_entry(entry: &str, name: &str) -> bool {
+    entry.trim().trim_end_matches([')', '}', ';']) == name
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 const FOLDER: &str = "etcd-v2-client/guide";
@@ -55,10 +96,29 @@ mod tests {
     #[test]
     fn a_test_that_a_table_names_has_to_exist() {
         let text = "| a | test |\n|---|---|\n| b | `is_there` |\n| c | `is_not_there` |\n";
-        let source = "fn is_there() {}\nfn is_not_there_either() {}\n";
+        let source = "#[test]\nfn is_there() {}\n#[test]\nfn is_not_there_either() {}\n";
         let sources = [Source { path: "a.rs".to_owned(), text: source.to_owned(), is_test: true }];
         let breaches: Vec<_> = missing(text, &sources).collect();
         assert_eq!(breaches, [":4: there is no test `is_not_there`"]);
+    }
+
+    #[test]
+    fn a_function_that_is_no_test_proves_nothing() {
+        for (source, expected) in [
+            ("fn a() {}", false),
+            ("#[test]\nfn a() {}", true),
+            ("#[test]\n#[cfg(unix)]\nfn a() {}", true),
+            ("    #[tokio::test(start_paused = true)]\n    async fn a() {}", true),
+            ("#[test]\nfn b() {\n    fn a() {}\n}", false),
+            ("both!(\n    b,\n    a,\n);\nfn a() {}", true),
+            ("both!(b, a);\nfn a() {}", true),
+            ("both! {\n    a,\n}\nfn a() {}", true),
+            ("both!(\n    b,\n);\nfn a() {}\nconst LIST: [fn(); 1] = [\n    a,\n];", false),
+            ("both!(\n    ab,\n);\nfn a() {}", false),
+            ("both!(\n    a,\n);", false),
+        ] {
+            assert_eq!(is_test("a", source), expected, "{source}");
+        }
     }
 
     #[test]

@@ -35,6 +35,9 @@ impl Syncing {
     ) -> Result<Self, Error> {
         let (sender, ends) = mpsc::channel();
         let syncing = client.auto_sync(interval, move |end| drop(sender.send(end)))?;
+        // It is told to whoever subscribed here.
+        #[cfg(feature = "tracing")]
+        let syncing = tracing::instrument::WithSubscriber::with_current_subscriber(syncing);
         Ok(Self { ends, guard: Guard::Task(runtime.spawn(syncing).abort_handle()) })
     }
 

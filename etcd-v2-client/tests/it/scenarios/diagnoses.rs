@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use etcd_v2_client::diagnose::Finding;
 use etcd_v2_client::keys::Get;
@@ -17,6 +18,7 @@ both!(
     etcd_3_6_is_told_from_an_api_that_is_off,
     all_endpoints_are_asked_at_the_same_time,
     hung_servers_cost_one_deadline_together,
+    many_hung_servers_cost_one_deadline_together,
     what_is_found_moves_nothing,
     members_that_disagree_are_told,
     diagnosis_is_stopped_at_once,
@@ -152,6 +154,24 @@ fn hung_servers_cost_one_deadline_together(colour: Colour) {
         assert!(matches!(finding, Finding::Silent { .. }), "{finding:?}");
     }
     assert!(servers.iter().all(|server| server.lines() == ["GET /version"]));
+}
+
+fn many_hung_servers_cost_one_deadline_together(colour: Colour) {
+    const LIMIT: Duration = Duration::from_secs(3);
+    const COUNT: usize = 50;
+    let server = Server::hung();
+    let urls = (0..COUNT).map(|number| format!("{}/{number}", server.url()));
+    let client = colour.setup(urls).build();
+    let client = client.with(|policy| policy.diagnosis_deadline = Some(LIMIT));
+    let (diagnosis, time) = timed(|| diagnose(&client));
+    assert!(time < 2 * LIMIT, "{time:?}");
+    assert_eq!(diagnosis.findings.len(), COUNT);
+    for finding in &diagnosis.findings {
+        // Nobody is called silent who was not given any time.
+        let Finding::Silent { waited, .. } = finding else { panic!("{finding:?}") };
+        assert!(*waited >= ms(300), "{finding:?}");
+    }
+    assert_eq!(server.count(), COUNT, "all were asked");
 }
 
 fn what_is_found_moves_nothing(colour: Colour) {

@@ -129,12 +129,19 @@ fn policy_is_what_the_documentation_says() {
     assert_eq!(millis(policy.read_deadline), Some(5000));
     assert_eq!(millis(policy.write_deadline), Some(8000));
     assert_eq!(millis(policy.connect), Some(1000));
+    assert_eq!(millis(policy.handshake), Some(3000));
     assert_eq!(millis(policy.read_head), Some(100));
     assert_eq!(millis(policy.listing_head), Some(1000));
     assert_eq!(millis(policy.write_head), Some(7000));
     assert_eq!(millis(policy.wait_head), Some(5000));
+    assert_eq!(millis(policy.diagnosis_deadline), Some(3000));
+    assert_eq!(millis(policy.watch_idle), Some(30_000));
+    assert_eq!(millis(Some(policy.watch_pause)), Some(1000));
+    assert_eq!(millis(Some(policy.auth_allowance)), Some(300));
     assert_eq!(millis(policy.silence), Some(10_000));
     assert_eq!((policy.max_answer, policy.max_error_body), (64 << 20, 64 << 10));
     assert_eq!((policy.max_redirects, policy.passes), (10, None));
     assert!(!policy.at_least_once && !policy.foreign_redirects);
+    assert!(!policy.any_cluster && !policy.local_urls);
+    assert!(policy.map_url.is_none() && policy.check_redirect.is_none());
 }

@@ -9,9 +9,7 @@ use tracing::Level;
 
 use super::Traced;
 use super::collector::Happened;
-#[cfg(feature = "hyper")]
-use crate::both::ms;
-use crate::both::{Colour, both};
+use crate::both::{Colour, both, ms};
 use crate::server::{Gate, PATIENCE, Refusing, Server, plausible, refusal, response};
 
 both!(
@@ -22,6 +20,7 @@ both!(
     a_span_is_within_that_of_the_caller,
     a_watch_is_one_span,
     syncs_are_told,
+    an_automatic_sync_is_one_span,
     commands_are_told_when_they_are_switched_on,
 );
 
@@ -180,6 +179,39 @@ fn syncs_are_told(colour: Colour) {
     let last = events.last().unwrap();
     assert_eq!((last.level, last.message()), (Level::WARN, "not synced"));
     assert_eq!(last.field("outcome"), "not sent");
+}
+
+fn an_automatic_sync_is_one_span(colour: Colour) {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let server = Server::start(move |peer| {
+        while let Some(seen) = peer.request() {
+            opened.wait();
+            let host = seen.header("Host").unwrap();
+            let members = format!(r#"{{"members":[{{"id":"1","clientURLs":["http://{host}"]}}]}}"#);
+            peer.write(response(200, &["Content-Type: application/json"], &members));
+        }
+    });
+    let traced = Traced::new(colour.patient([server.url()]));
+    let syncing = traced.auto_sync(ms(100));
+    server.until_seen(1);
+    if traced.client.is_blocking() {
+        // It keeps a thread of its own, which subscribers of other threads see by its span alone.
+        assert!(!traced.collector.is_left());
+    }
+    gate.open();
+    syncing.next().unwrap();
+    syncing.next().unwrap();
+    assert!(syncing.end().iter().all(Result::is_ok));
+    let spans = traced.collector.spans();
+    assert_eq!((spans.len(), &*spans[0].fields["what"]), (1, "AutoSync"));
+    assert_eq!((&*spans[0].fields["path"], &*spans[0].fields["method"]), ("/v2/members", "GET"));
+    let events = traced.collector.events();
+    assert!(events.iter().all(|event| event.span == Some(1)), "{events:?}");
+    if !traced.client.is_blocking() {
+        let synced = events.iter().filter(|event| event.message() == "synced");
+        assert!(synced.count() >= 2, "{events:?}");
+    }
 }
 
 fn commands_are_told_when_they_are_switched_on(colour: Colour) {
