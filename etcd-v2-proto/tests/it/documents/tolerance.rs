@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_v2_proto::keys::{Change, ChangeKind, Delete, Get, Push, Set, Wait};
+use etcd_v2_proto::stats::{OfLeader, OfMember, OfStore};
 use etcd_v2_proto::{
     Action, Cluster, Conversation, Error, ErrorKind, Event, Exchange, Outcome, Policy, Request,
 };
@@ -109,6 +110,34 @@ fn each_shape_of_a_refusal_is_told_by_status_and_body() {
         assert_eq!(write.may_have_applied(), outcome == Outcome::Unknown, "{shape}");
         assert_eq!(asks_another(&refusal, Get::new("/a")), read_on, "{shape}");
         assert_eq!(asks_another(&refusal, Set::new("/a", "v")), write_on, "{shape}");
+    }
+}
+
+#[test]
+fn a_403_names_another_leader_only_in_the_words_of_etcd() {
+    let told = |content_type, body: &str| answer(403, &[("Content-Type", content_type)], body);
+    let words = told(JSON, r#"{"message":"not current leader"}"#);
+    let error_of = error(&words, OfLeader::default());
+    assert!(matches!(error_of.kind(), ErrorKind::NotLeader), "{error_of}");
+    assert_eq!(error_of.outcome(), Outcome::Rejected);
+    assert!(asks_another(&words, OfLeader::default()));
+    for (content_type, body, case) in [
+        (HTML, "<html>Forbidden</html>", "Unexpected"),
+        (TEXT, "", "Unexpected"),
+        (JSON, r#"{"message":"not allowed"}"#, "Api"),
+        (JSON, r#"{"errorCode":110,"message":"m"}"#, "Etcd"),
+    ] {
+        let refusal = told(content_type, body);
+        for error in [
+            error(&refusal, OfLeader::default()),
+            error(&refusal, OfMember::default()),
+            error(&refusal, OfStore::default()),
+        ] {
+            let kind = format!("{:?}", error.kind());
+            assert!(kind.starts_with(case), "{body}: {kind}");
+            assert_eq!(error.outcome(), Outcome::Rejected, "{body}");
+        }
+        assert!(!asks_another(&refusal, OfLeader::default()), "{body}");
     }
 }
 
