@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use etcd_v2_proto::keys::Get;
 use etcd_v2_proto::{
     Action, Cluster, Conversation, Credentials, Endpoint, Error, Event, Exchange, Failure, Policy,
+    Request, members,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assume, proptest};
@@ -73,6 +74,20 @@ fn shown(user: &str, password: &str) -> Vec<String> {
             if let Err(error) = Cluster::new(url.parse().into_iter().chain(others.parse())) {
                 texts.push(format!("{error} {error:?}"));
             }
+            texts.extend(peer(&url));
+        }
+    }
+    texts
+}
+
+/// What is shown of a change of members with this peer URL.
+fn peer(url: &str) -> Vec<String> {
+    let (add, update) = (members::Add::new([url]), members::Update::new("a", [url]));
+    let mut texts = vec![format!("{add:?} {update:?}")];
+    for encoded in [add.encode(), update.encode()] {
+        match encoded {
+            Ok(encoded) => texts.push(format!("{encoded:?}")),
+            Err(invalid) => texts.push(format!("{invalid} {invalid:?}")),
         }
     }
     texts
@@ -151,6 +166,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_peer_url_with_user_information_is_refused_without_showing_it() {
+    for url in ["http://root:hunter2@10.0.0.1", "http://root:hunter2@10.0.0.1:2380"] {
+        for text in peer(url) {
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        let invalid = members::Add::new([url]).encode().unwrap_err();
+        assert_eq!(invalid.field, "peer URL");
+    }
+    let invalid = members::Add::new(["http://root:hunter2@10.0.0.1:2380"]).encode().unwrap_err();
+    assert!(invalid.reason.contains("user information"), "{invalid}");
+    assert!(invalid.reason.contains("10.0.0.1:2380"), "{invalid}");
 }
 
 #[test]
