@@ -218,7 +218,7 @@ fn all_shown(peer_urls: &[String]) -> Vec<String> {
 }
 
 /// The URLs, trimmed, checked as the server does, and sorted.
-fn body(peer_urls: &[String]) -> Result<String, Invalid> {
+fn body(peer_urls: &[String]) -> Result<Vec<u8>, Invalid> {
     #[derive(Serialize)]
     struct Body<'a> {
         #[serde(rename = "peerURLs")]
