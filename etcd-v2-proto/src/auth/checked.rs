@@ -7,9 +7,7 @@
 //! | looking | otherwise | failed |
 //! | writing | | what the server says |
 //!
-//! The server has no way to do both at once, so a race remains: somebody may create or remove the user
-//! between the look and the write. [`Written::created`] tells afterwards. Only a user that is created
-//! with roles needs no look, because the server itself refuses to overwrite then.
+//! The race that remains is told at the public types.
 
 use std::fmt;
 use std::time::Duration;
@@ -25,11 +23,26 @@ use crate::start::Start;
 
 use super::users::{Get, Put, Written};
 
-/// Creates a user, unless there is one: status 409 then, as the server's own refusal would be.
+/// Creates a user, unless there is one, which is a [conflict](Error::is_conflict) then.
+///
+/// The server writes a user who is there as readily as one who is not, so this asks for the user first, and
+/// writes only if the answer is that there is none. The user is written where the question was answered.
+///
+/// **A race remains**, since the server cannot do both at once: if somebody else creates the user between
+/// the look and the write, that user's password is overwritten. [`Written::created`] is false then. A user
+/// who is created with [roles](Put::roles) needs no look and has no race: the server itself refuses to
+/// overwrite, with status 409.
 #[derive(Debug)]
 pub struct AddUser(Checked);
 
-/// Changes the password of a user, if there is one: status 404 otherwise.
+/// Changes the password of a user, if there is one: otherwise status 404,
+/// [`Error::is_user_not_found`].
+///
+/// The server would create a user who is not there, so this asks for the user first, and writes only if
+/// there is one. The password is written where the question was answered.
+///
+/// **A race remains**, since the server cannot do both at once: if somebody else removes the user between
+/// the look and the write, the user is created anew, without roles. [`Written::created`] is true then.
 #[derive(Debug)]
 pub struct ChangePassword(Checked);
 
