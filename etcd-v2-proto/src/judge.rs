@@ -129,6 +129,7 @@ pub(crate) fn stays(error: &Error) -> bool {
         ErrorKind::Unexpected(answer) => is_about_the_request(answer.status),
         ErrorKind::Invalid(_)
         | ErrorKind::V2Disabled
+        | ErrorKind::UserExists { .. }
         | ErrorKind::TooLarge { .. }
         | ErrorKind::RequestLineTooLong { .. }
         | ErrorKind::Stopped => true,

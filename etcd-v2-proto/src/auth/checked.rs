@@ -12,11 +12,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use crate::cluster::Detour;
 use crate::conversation::{Action, Conversation, Event};
-use crate::error::{ApiError, Error, Outcome};
+use crate::error::{Error, ErrorKind, Outcome};
 use crate::exchange::Exchange;
 use crate::request::Request;
 use crate::start::Start;
@@ -101,15 +99,11 @@ impl Checked {
                 State::Writing(Box::new(self.start.exchange(self.put.clone(), now)))
             }
             (Ok(_), _) => {
-                let message = format!("auth: User {} already exists.", self.put.user());
-                let refusal = ApiError { status: StatusCode::CONFLICT, message };
-                State::Failed(Error::of_call(
-                    refusal.into(),
-                    Outcome::Rejected,
-                    true,
-                    None,
-                    Vec::new(),
-                ))
+                // The route begins where the look was answered.
+                let endpoint = self.start.route.endpoint(0).clone();
+                let kind = ErrorKind::UserExists { user: self.put.user().to_owned() };
+                let outcome = Outcome::Rejected;
+                State::Failed(Error::of_call(kind, outcome, true, Some(endpoint), Vec::new()))
             }
             (Err(error), _) => State::Failed(error),
         }

@@ -41,6 +41,7 @@ impl Outcome {
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
             ErrorKind::V2Disabled
             | ErrorKind::NotLeader
+            | ErrorKind::UserExists { .. }
             | ErrorKind::Redirect(_)
             | ErrorKind::Gap(_) => Self::Rejected,
             ErrorKind::EmptyBody | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => {
