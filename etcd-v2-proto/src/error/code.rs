@@ -121,3 +121,33 @@ impl fmt::Debug for Code {
         write!(f, "Code({} {})", self.0, self.name().unwrap_or("unknown"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_numbers_of_the_go_package() {
+        for (code, number) in [
+            (Code::KEY_NOT_FOUND, 100),
+            (Code::COMPARE_FAILED, 101),
+            (Code::NOT_A_FILE, 102),
+            (Code::NOT_A_DIRECTORY, 104),
+            (Code::ALREADY_EXISTS, 105),
+            (Code::ROOT_READ_ONLY, 107),
+            (Code::DIRECTORY_NOT_EMPTY, 108),
+            (Code::UNAUTHORIZED, 110),
+            (Code::PREV_VALUE_REQUIRED, 201),
+            (Code::TTL_NOT_A_NUMBER, 202),
+            (Code::INDEX_NOT_A_NUMBER, 203),
+            (Code::INVALID_FIELD, 209),
+            (Code::INVALID_FORM, 210),
+            (Code::RAFT_INTERNAL, 300),
+            (Code::LEADER_ELECT, 301),
+            (Code::WATCHER_CLEARED, 400),
+            (Code::HISTORY_CLEARED, 401),
+        ] {
+            assert_eq!((code.number(), Code::new(number)), (number, code));
+        }
+    }
+}
