@@ -24,7 +24,7 @@ use crate::error::{Error, Invalid};
 use crate::jitter::Jitter;
 use crate::policy::Policy;
 use crate::start::Start;
-use crate::sync::{Membership, Sync};
+use crate::sync::{Membership, Sync, step};
 
 /// Asks who the members are, pauses, and asks again. Yields [`Turn`]s, and ends only when it is stopped.
 ///
@@ -127,12 +127,9 @@ impl Conversation for AutoSync {
                     self.state = State::Syncing(Box::new(self.sync(now)));
                     continue;
                 }
-                State::Syncing(sync) => match sync.poll(now) {
-                    Action::Send { request, timing } => return Action::Send { request, timing },
-                    Action::Read { timeout } => return Action::Read { timeout },
-                    Action::Wait(pause) => return Action::Wait(pause),
-                    Action::Yield(membership) => Ok(membership),
-                    Action::Finish(end) => Err(end.err().unwrap_or_else(Error::nobody)),
+                State::Syncing(sync) => match step(sync.poll(now)) {
+                    Ok(end) => end,
+                    Err(action) => return action,
                 },
                 State::Resting { until } => return Action::Wait(until.saturating_sub(now)),
                 State::Over => return Action::Finish(Ok(())),

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::exchange::Exchange;
 use crate::request::Request;
 use crate::start::Start;
+use crate::sync::step;
 
 use super::users::{Get, Put, Written};
 
@@ -112,21 +113,17 @@ impl Checked {
     fn poll(&mut self, now: Duration) -> Action<Written> {
         loop {
             let presence = match &mut self.state {
-                State::Looking(look) => match look.poll(now) {
-                    Action::Yield(_) => Ok(Presence::Present),
+                State::Looking(look) => match step(look.poll(now)) {
+                    Ok(Ok(_)) => Ok(Presence::Present),
                     // The user is there, but holds a role that is not.
-                    Action::Finish(Err(error)) if error.is_role_not_found() => {
-                        Ok(Presence::Present)
-                    }
-                    Action::Finish(Err(error))
+                    Ok(Err(error)) if error.is_role_not_found() => Ok(Presence::Present),
+                    Ok(Err(error))
                         if error.is_user_not_found() && self.wanted == Presence::Absent =>
                     {
                         Ok(Presence::Absent)
                     }
-                    Action::Finish(end) => Err(end.err().unwrap_or_else(Error::nobody)),
-                    Action::Send { request, timing } => return Action::Send { request, timing },
-                    Action::Read { timeout } => return Action::Read { timeout },
-                    Action::Wait(pause) => return Action::Wait(pause),
+                    Ok(Err(error)) => Err(error),
+                    Err(action) => return action,
                 },
                 State::Writing(write) => return write.poll(now),
                 State::Failed(_) => match std::mem::replace(&mut self.state, State::Over) {
