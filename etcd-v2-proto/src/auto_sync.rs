@@ -127,12 +127,9 @@ impl Conversation for AutoSync {
                     self.state = State::Syncing(Box::new(self.sync(now)));
                     continue;
                 }
-                State::Syncing(sync) => match sync.poll(now) {
-                    Action::Send { request, timing } => return Action::Send { request, timing },
-                    Action::Read { timeout } => return Action::Read { timeout },
-                    Action::Wait(pause) => return Action::Wait(pause),
-                    Action::Yield(membership) => Ok(membership),
-                    Action::Finish(end) => Err(end.err().unwrap_or_else(Error::nobody)),
+                State::Syncing(sync) => match sync.poll(now).ended() {
+                    Ok(end) => end,
+                    Err(action) => return action,
                 },
                 State::Resting { until } => return Action::Wait(until.saturating_sub(now)),
                 State::Over => return Action::Finish(Ok(())),

@@ -63,7 +63,8 @@ pub trait Conversation {
 }
 
 /// What a driver has to do next.
-#[derive(Debug)]
+///
+/// Of the body of a request, `{:?}` shows the length only: it may contain a password.
 #[expect(clippy::exhaustive_enums, reason = "a driver has to know every action")]
 #[expect(clippy::large_enum_variant, reason = "moved once, from the machine into the driver")]
 pub enum Action<T> {
@@ -104,6 +105,24 @@ impl<T> Action<T> {
             Self::Send { request, timing } => Err(Action::Send { request, timing }),
             Self::Read { timeout } => Err(Action::Read { timeout }),
             Self::Wait(pause) => Err(Action::Wait(pause)),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Action<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { request, timing } => f
+                .debug_struct("Send")
+                .field("method", request.method())
+                .field("uri", request.uri())
+                .field("body", &format_args!("{} bytes", request.body().len()))
+                .field("timing", timing)
+                .finish(),
+            Self::Read { timeout } => f.debug_struct("Read").field("timeout", timeout).finish(),
+            Self::Wait(pause) => f.debug_tuple("Wait").field(pause).finish(),
+            Self::Yield(item) => f.debug_tuple("Yield").field(item).finish(),
+            Self::Finish(end) => f.debug_tuple("Finish").field(end).finish(),
         }
     }
 }

@@ -112,7 +112,12 @@ impl Endpoint {
         match ip {
             Ok(ip) if ip.is_unspecified() => Place::Nowhere,
             Ok(ip) if ip.is_loopback() => Place::Here,
-            Err(_) if host == "localhost" || host.ends_with(".localhost") => Place::Here,
+            // A dot at the end says that a name is whole.
+            Err(_)
+                if matches!(host.trim_end_matches('.').rsplit('.').next(), Some("localhost")) =>
+            {
+                Place::Here
+            }
             _ => Place::Elsewhere,
         }
     }

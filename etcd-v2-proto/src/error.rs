@@ -199,6 +199,20 @@ impl Error {
         self.api_status() == Some(StatusCode::GONE)
     }
 
+    /// Whether the state of the cluster is in the way of a change of members or of auth (a bare status 409):
+    /// a peer URL is taken, a user or a role is there already, authentication is on already, and the like.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.inner.kind, ErrorKind::UserExists { .. })
+            || self.api_status() == Some(StatusCode::CONFLICT)
+    }
+
+    /// Whether only the leader could answer, and no member that was asked is it.
+    #[must_use]
+    pub fn is_not_leader(&self) -> bool {
+        matches!(self.inner.kind, ErrorKind::NotLeader)
+    }
+
     /// Whether there is no such member (a bare status 404).
     #[must_use]
     pub fn is_member_not_found(&self) -> bool {

@@ -85,6 +85,7 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
             matches!(&kind, ErrorKind::Unexpected(answer) if answer.likely() == Likely::TlsPort)
         }
         StatusCode::MISDIRECTED_REQUEST => true,
+        StatusCode::FORBIDDEN => matches!(kind, ErrorKind::NotLeader),
         _ => {
             status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
         }
@@ -128,6 +129,7 @@ pub(crate) fn stays(error: &Error) -> bool {
         ErrorKind::Unexpected(answer) => is_about_the_request(answer.status),
         ErrorKind::Invalid(_)
         | ErrorKind::V2Disabled
+        | ErrorKind::UserExists { .. }
         | ErrorKind::TooLarge { .. }
         | ErrorKind::RequestLineTooLong { .. }
         | ErrorKind::Stopped => true,
@@ -147,7 +149,11 @@ pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> Error
         return refusal.into();
     }
     if let Ok(Message { message }) = serde_json::from_slice(body) {
-        return ApiError { status, message }.into();
+        // The words of /v2/stats/leader, and of nothing else, in all versions.
+        return match (status, message.as_str()) {
+            (StatusCode::FORBIDDEN, "not current leader") => ErrorKind::NotLeader,
+            _ => ApiError { status, message }.into(),
+        };
     }
     if status == StatusCode::NOT_FOUND && body.starts_with(b"404 page not found") {
         return ErrorKind::V2Disabled;

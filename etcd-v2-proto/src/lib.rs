@@ -1,10 +1,14 @@
 //! etcd's v2 HTTP API without the I/O.
 //!
 //! **In scope:** encoding requests, decoding answers, telling errors apart, failing over between
-//! endpoints, following redirects, keeping to time limits, waiting for changes.
+//! endpoints, following redirects, keeping to time limits, waiting for changes, [mirrors](mirror) of
+//! subtrees, finding out who the members [are](sync) and what is [wrong](diagnose) with them, the rules of
+//! [proxies](proxy), requests as [`curl` commands](Curl).
 //! **Out of scope:** sockets, clocks, tasks, threads, random numbers, TLS, name resolution. They
 //! belong to a driver; the crates `transport-hyper` and `transport-ureq` bring one each, and
-//! `etcd-v2-client` puts all of it together.
+//! `etcd-v2-client` puts all of it together. There is one exception: behind the feature `tls`, the module
+//! `tls` has the settings of TLS that both transports share, and reads the platform's certificate
+//! authorities from their files.
 //!
 //! # The loop
 //!

@@ -14,10 +14,13 @@
 //! # Ok::<(), etcd_v2_proto::Invalid>(())
 //! ```
 
+use std::fmt;
+
 use http::Method;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::endpoint::shown;
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
 use crate::wire::{JSON, decode, encode};
@@ -96,8 +99,8 @@ impl Request for Leader {
 /// Adds a member: `POST /v2/members`.
 ///
 /// The answer names its identity. It has to be started with these peer URLs then. A peer URL that is
-/// taken is status 409.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// taken is status 409. User information in a peer URL is refused: all who ask for the members would see it.
+#[derive(Clone, PartialEq, Eq)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Add {
     peer_urls: Vec<String>,
@@ -127,7 +130,7 @@ impl Request for Add {
 /// Changes the peer URLs of a member: `PUT /v2/members/{id}`.
 ///
 /// A member that does not exist is status 404, a peer URL that is taken 409.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Update {
     id: String,
@@ -155,6 +158,19 @@ impl Request for Update {
 
     fn decode(&self, _: Document) -> Result<(), ErrorKind> {
         Ok(())
+    }
+}
+
+impl fmt::Debug for Add {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Add").field("peer_urls", &all_shown(&self.peer_urls)).finish()
+    }
+}
+
+impl fmt::Debug for Update {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, peer_urls } = self;
+        f.debug_struct("Update").field("id", id).field("peer_urls", &all_shown(peer_urls)).finish()
     }
 }
 
@@ -196,8 +212,13 @@ fn path(id: &str) -> Result<String, Invalid> {
     Ok(format!("/v2/members/{id}"))
 }
 
+/// The URLs without user information, which is refused, but only when they are encoded.
+fn all_shown(peer_urls: &[String]) -> Vec<String> {
+    peer_urls.iter().map(|url| shown(url)).collect()
+}
+
 /// The URLs, trimmed, checked as the server does, and sorted.
-fn body(peer_urls: &[String]) -> Result<String, Invalid> {
+fn body(peer_urls: &[String]) -> Result<Vec<u8>, Invalid> {
     #[derive(Serialize)]
     struct Body<'a> {
         #[serde(rename = "peerURLs")]
@@ -210,11 +231,14 @@ fn body(peer_urls: &[String]) -> Result<String, Invalid> {
     let mut checked = Vec::with_capacity(peer_urls.len());
     for text in peer_urls {
         let text = text.trim();
-        let refuse = |reason: &str| Invalid::new("peer URL", format!("{text:?} {reason}"));
+        let refuse = |reason: &str| Invalid::new("peer URL", format!("{:?} {reason}", shown(text)));
         let advice = "is no URL such as http://10.0.0.1:2380";
         let url = Url::parse(text).map_err(|_| refuse(advice))?;
         if !matches!(url.scheme(), "http" | "https" | "unix" | "unixs") {
             return Err(refuse(advice));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("comes with user information, which every client would be told"));
         }
         let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         if url.host_str().is_none() || !has_port {

@@ -4,6 +4,9 @@
 //! them, or one proxy for everything. A [`Proxy`] is one such proxy. A plain `http` request is sent to
 //! it as it is, with the whole URI in its first line and [`Proxy::authorization`] among its headers;
 //! for `https` it is asked for a [`Tunnel`] first. There is no I/O here: a transport does that.
+//!
+//! Only `http://` proxies are supported: one that is reached by `https://` or `socks5://`, which Go would
+//! take, is an error of the requests that would go through it.
 
 mod exempt;
 #[cfg(test)]

@@ -109,7 +109,9 @@ impl Purpose {
 }
 
 /// A request as it goes on the wire, to whichever endpoint.
-#[derive(Clone, Debug)]
+///
+/// Of its body, `{:?}` shows the length only: it may contain a password.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Encoded {
     /// The HTTP method.
@@ -164,6 +166,19 @@ impl Encoded {
     pub fn with_body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         self.body = Some((content_type, body.into()));
         self
+    }
+}
+
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, path_and_query, body, purpose } = self;
+        let length = body.as_ref().map_or(0, |(_, body)| body.len());
+        f.debug_struct("Encoded")
+            .field("method", method)
+            .field("path_and_query", path_and_query)
+            .field("body", &format_args!("{length} bytes"))
+            .field("purpose", purpose)
+            .finish()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Invalid};
@@ -145,15 +145,8 @@ macro_rules! stats {
                 Encoded::new(Method::GET, $path, Purpose::Read)
             }
 
-            fn accepts(&self, status: StatusCode) -> bool {
-                status.is_success() || status == StatusCode::FORBIDDEN
-            }
-
             fn decode(&self, document: Document) -> Result<$output, ErrorKind> {
-                match document.status {
-                    StatusCode::FORBIDDEN => Err(ErrorKind::NotLeader),
-                    _ => decode(&document),
-                }
+                decode(&document)
             }
         }
     )*};

@@ -16,7 +16,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cluster::Detour;
+use crate::cluster::{Detour, Route};
 use crate::conversation::{Action, Conversation, Event};
 use crate::endpoint::{Endpoint, Place};
 use crate::error::{Error, ErrorKind};
@@ -77,8 +77,7 @@ impl Sync {
     }
 
     fn judge(&mut self, now: Duration, urls: Vec<String>) -> State {
-        let known = self.start.route.endpoints();
-        let membership = match usable(&urls, known, &self.start.policy) {
+        let membership = match usable(&urls, &self.start.route, &self.start.policy) {
             Ok(membership) => membership,
             Err(refused) => return State::Done(Err(ErrorKind::NoUsableUrls(refused).into())),
         };
@@ -93,8 +92,7 @@ impl Sync {
     fn led(&self, leader: Result<Member, Error>, mut membership: Membership) -> State {
         // A cluster that has no leader now will have one at the next sync.
         if let Ok(leader) = leader
-            && let Ok(own) =
-                usable(&leader.client_urls, self.start.route.endpoints(), &self.start.policy)
+            && let Ok(own) = usable(&leader.client_urls, &self.start.route, &self.start.policy)
         {
             let known = own.endpoints.into_iter().find(|own| membership.endpoints.contains(own));
             membership.leader = known;
@@ -127,7 +125,8 @@ impl Conversation for Sync {
             match &self.state {
                 State::Members(exchange) => self.start.follow(exchange, now),
                 State::Machines(exchange) => self.start.follow(exchange, now),
-                _ => {}
+                State::Leader(exchange, _) => self.start.follow(exchange, now),
+                State::Done(_) | State::Over => {}
             }
             self.state = match (std::mem::replace(&mut self.state, State::Over), answer) {
                 (_, Answer::Members(members)) => self.listed(now, members),
@@ -192,8 +191,8 @@ fn is_unknown(kind: &ErrorKind) -> bool {
     }
 }
 
-/// The endpoints among what is advertised; without any, the reasons.
-fn usable(urls: &[String], known: &[Endpoint], policy: &Policy) -> Result<Membership, Vec<String>> {
+/// The endpoints among what is advertised; without any, the reasons. The route begins with who told them.
+fn usable(urls: &[String], route: &Route, policy: &Policy) -> Result<Membership, Vec<String>> {
     /// More members than that no cluster has, with several URLs each.
     const MOST: usize = 512;
     let mut membership = Membership { endpoints: Vec::new(), leader: None, refused: Vec::new() };
@@ -202,7 +201,7 @@ fn usable(urls: &[String], known: &[Endpoint], policy: &Policy) -> Result<Member
             Some(map) => map.map(url),
             None => Some(url.clone()),
         };
-        match mapped.as_deref().map(|url| judge(url, known, policy)) {
+        match mapped.as_deref().map(|url| judge(url, route, policy)) {
             Some(Ok(endpoint)) if membership.endpoints.contains(&endpoint) => {}
             Some(Ok(endpoint)) => membership.endpoints.push(endpoint),
             Some(Err(reason)) => membership.refused.push(reason),
@@ -213,6 +212,9 @@ fn usable(urls: &[String], known: &[Endpoint], policy: &Policy) -> Result<Member
             }),
         }
     }
+    if let more @ 1.. = urls.len().saturating_sub(MOST) {
+        membership.refused.push(format!("{more} more URLs are too many: {MOST} are looked at"));
+    }
     match (membership.endpoints.is_empty(), membership.refused.is_empty()) {
         (false, _) => Ok(membership),
         (true, false) => Err(membership.refused),
@@ -220,24 +222,42 @@ fn usable(urls: &[String], known: &[Endpoint], policy: &Policy) -> Result<Member
     }
 }
 
-fn judge(url: &str, known: &[Endpoint], policy: &Policy) -> Result<Endpoint, String> {
+fn judge(url: &str, route: &Route, policy: &Policy) -> Result<Endpoint, String> {
     let endpoint: Endpoint = url.parse().map_err(|error| format!("{error}"))?;
     if endpoint.credentials().is_some() {
         return Err(format!("{endpoint} comes with user information"));
     }
-    let all_https = known.iter().all(Endpoint::is_https);
+    let all_https = route.endpoints().iter().all(Endpoint::is_https);
     if all_https && !endpoint.is_https() {
         return Err(format!("{endpoint} is not encrypted, while all known endpoints are"));
     }
-    let local = match endpoint.place() {
-        Place::Nowhere => Some("an unspecified address"),
-        Place::Here if !known.iter().any(|known| known.place() == Place::Here) => {
-            Some("a loopback address, while no known endpoint is one")
-        }
-        Place::Here | Place::Elsewhere => None,
-    };
-    match local.filter(|_| !policy.local_urls) {
-        Some(reason) => Err(format!("{endpoint} is {reason}")),
-        None => Ok(endpoint),
+    // Another machine's loopback address is not this one's, whoever else is known.
+    let told_by = route.endpoint(0);
+    match endpoint.place() {
+        _ if policy.local_urls => Ok(endpoint),
+        Place::Nowhere => Err(format!("{endpoint} is an unspecified address")),
+        Place::Here if told_by.place() != Place::Here => Err(format!(
+            "{endpoint} is a loopback address, while {told_by}, which told it, is none"
+        )),
+        Place::Here | Place::Elsewhere => Ok(endpoint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Cluster;
+
+    #[test]
+    fn urls_that_are_too_many_are_told() {
+        let route = Cluster::parse(["http://a:1"]).unwrap().route();
+        let urls = |count: u16| -> Vec<String> {
+            (1..=count).map(|port| format!("http://b:{port}")).collect()
+        };
+        let all = usable(&urls(512), &route, &Policy::default()).unwrap();
+        assert_eq!((all.endpoints.len(), all.refused.len()), (512, 0));
+        let more = usable(&urls(515), &route, &Policy::default()).unwrap();
+        assert_eq!(more.endpoints, all.endpoints);
+        assert_eq!(more.refused, ["3 more URLs are too many: 512 are looked at"]);
     }
 }

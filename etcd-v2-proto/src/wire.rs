@@ -1,7 +1,10 @@
 //! The plain JSON of the smaller APIs, in Go's ways.
 
+use std::io;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::ser::Formatter;
 
 use crate::error::{ErrorKind, Invalid};
 use crate::json::Malformed;
@@ -11,20 +14,56 @@ use crate::request::Document;
 pub(crate) const JSON: &str = "application/json";
 
 /// A body as Go writes it: what could be taken for HTML is escaped.
-pub(crate) fn encode(value: &impl Serialize) -> Result<String, Invalid> {
-    let json = serde_json::to_string(value)
-        .map_err(|error| Invalid::new("body", format!("is no JSON: {error}")))?;
-    // These only occur within strings.
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => escaped.push(c),
-        }
+///
+/// It is measured first and then written in place, so that there is just one copy of what may be a password.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Invalid> {
+    let mut length = Length(0);
+    write(value, &mut length)?;
+    let mut body = Vec::with_capacity(length.0);
+    write(value, &mut body)?;
+    Ok(body)
+}
+
+fn write(value: &impl Serialize, to: impl io::Write) -> Result<(), Invalid> {
+    let mut json = serde_json::Serializer::with_formatter(to, AsGo);
+    value.serialize(&mut json).map_err(|error| Invalid::new("body", format!("is no JSON: {error}")))
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
     }
-    Ok(escaped)
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Escapes what Go escapes besides what JSON has to.
+struct AsGo;
+
+impl Formatter for AsGo {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (plain, special) = rest.split_at(at);
+            to.write_all(plain.as_bytes())?;
+            let mut chars = special.chars();
+            if let Some(c) = chars.next() {
+                write!(to, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = chars.as_str();
+        }
+        to.write_all(rest.as_bytes())
+    }
 }
 
 /// The document as JSON of this form.
@@ -47,4 +86,20 @@ where
     T: Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_written_in_one_piece_and_escaped_as_go_does() {
+        let text = "<a>&\u{2028}\u{2029}\"\\\n\u{1}\u{e9}\u{1f980}".repeat(50);
+        let body = encode(&[&text]).unwrap();
+        assert_eq!(body.capacity(), body.len());
+        let expected =
+            "\\u003ca\\u003e\\u0026\\u2028\\u2029\\\"\\\\\\n\\u0001\u{e9}\u{1f980}".repeat(50);
+        assert_eq!(String::from_utf8(body.clone()).unwrap(), format!("[\"{expected}\"]"));
+        assert_eq!(serde_json::from_slice::<[String; 1]>(&body).unwrap(), [text]);
+    }
 }

@@ -7,29 +7,40 @@
 //! | looking | otherwise | failed |
 //! | writing | | what the server says |
 //!
-//! The server has no way to do both at once, so a race remains: somebody may create or remove the user
-//! between the look and the write. [`Written::created`] tells afterwards. Only a user that is created
-//! with roles needs no look, because the server itself refuses to overwrite then.
+//! The race that remains is told at the public types.
 
 use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use crate::cluster::Detour;
 use crate::conversation::{Action, Conversation, Event};
-use crate::error::{ApiError, Error, Outcome};
+use crate::error::{Error, ErrorKind, Outcome};
 use crate::exchange::Exchange;
 use crate::request::Request;
 use crate::start::Start;
 
 use super::users::{Get, Put, Written};
 
-/// Creates a user, unless there is one: status 409 then, as the server's own refusal would be.
+/// Creates a user, unless there is one, which is a [conflict](Error::is_conflict) then.
+///
+/// The server writes a user who is there as readily as one who is not, so this asks for the user first, and
+/// writes only if the answer is that there is none. The user is written where the question was answered.
+///
+/// **A race remains**, since the server cannot do both at once: if somebody else creates the user between
+/// the look and the write, that user's password is overwritten. [`Written::created`] is false then. A user
+/// who is created with [roles](Put::roles) needs no look and has no race: the server itself refuses to
+/// overwrite, with status 409.
 #[derive(Debug)]
 pub struct AddUser(Checked);
 
-/// Changes the password of a user, if there is one: status 404 otherwise.
+/// Changes the password of a user, if there is one: otherwise status 404,
+/// [`Error::is_user_not_found`].
+///
+/// The server would create a user who is not there, so this asks for the user first, and writes only if
+/// there is one. The password is written where the question was answered.
+///
+/// **A race remains**, since the server cannot do both at once: if somebody else removes the user between
+/// the look and the write, the user is created anew, without roles. [`Written::created`] is true then.
 #[derive(Debug)]
 pub struct ChangePassword(Checked);
 
@@ -88,15 +99,11 @@ impl Checked {
                 State::Writing(Box::new(self.start.exchange(self.put.clone(), now)))
             }
             (Ok(_), _) => {
-                let message = format!("auth: User {} already exists.", self.put.user());
-                let refusal = ApiError { status: StatusCode::CONFLICT, message };
-                State::Failed(Error::of_call(
-                    refusal.into(),
-                    Outcome::Rejected,
-                    true,
-                    None,
-                    Vec::new(),
-                ))
+                // The route begins where the look was answered.
+                let endpoint = self.start.route.endpoint(0).clone();
+                let kind = ErrorKind::UserExists { user: self.put.user().to_owned() };
+                let outcome = Outcome::Rejected;
+                State::Failed(Error::of_call(kind, outcome, true, Some(endpoint), Vec::new()))
             }
             (Err(error), _) => State::Failed(error),
         }
@@ -105,21 +112,17 @@ impl Checked {
     fn poll(&mut self, now: Duration) -> Action<Written> {
         loop {
             let presence = match &mut self.state {
-                State::Looking(look) => match look.poll(now) {
-                    Action::Yield(_) => Ok(Presence::Present),
+                State::Looking(look) => match look.poll(now).ended() {
+                    Ok(Ok(_)) => Ok(Presence::Present),
                     // The user is there, but holds a role that is not.
-                    Action::Finish(Err(error)) if error.is_role_not_found() => {
-                        Ok(Presence::Present)
-                    }
-                    Action::Finish(Err(error))
+                    Ok(Err(error)) if error.is_role_not_found() => Ok(Presence::Present),
+                    Ok(Err(error))
                         if error.is_user_not_found() && self.wanted == Presence::Absent =>
                     {
                         Ok(Presence::Absent)
                     }
-                    Action::Finish(end) => Err(end.err().unwrap_or_else(Error::nobody)),
-                    Action::Send { request, timing } => return Action::Send { request, timing },
-                    Action::Read { timeout } => return Action::Read { timeout },
-                    Action::Wait(pause) => return Action::Wait(pause),
+                    Ok(Err(error)) => Err(error),
+                    Err(action) => return action,
                 },
                 State::Writing(write) => return write.poll(now),
                 State::Failed(_) => match std::mem::replace(&mut self.state, State::Over) {

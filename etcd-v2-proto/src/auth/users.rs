@@ -113,6 +113,9 @@ impl Request for Get {
 /// The server makes no difference between a new user and a new password: **it creates a user that is
 /// not there and overwrites the password of one that is**. The answer tells which it was.
 /// [`AddUser`](super::AddUser) and [`ChangePassword`](super::ChangePassword) look first.
+///
+/// The password is wiped from memory when this is dropped. What is not wiped is the body that it is
+/// encoded to, nor what a transport and the operating system make of that on its way to the server.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Put {

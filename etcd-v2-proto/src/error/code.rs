@@ -147,7 +147,7 @@ mod tests {
             (Code::WATCHER_CLEARED, 400),
             (Code::HISTORY_CLEARED, 401),
         ] {
-            assert_eq!(code.number(), number, "{code:?}");
+            assert_eq!((code.number(), Code::new(number)), (number, code));
         }
     }
 }

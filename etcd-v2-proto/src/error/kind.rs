@@ -55,6 +55,13 @@ pub enum ErrorKind {
     #[error("the member is not the leader")]
     NotLeader,
 
+    /// The user to create is there, as a look before the write showed. Nothing was written.
+    #[error("there is a user {user:?} already; nothing was written")]
+    UserExists {
+        /// The name of the user.
+        user: String,
+    },
+
     /// The answer comes from another cluster than the first answer that this client got.
     #[error(
         "the answer comes from another cluster: {found} instead of {expected}; the endpoints lead to \

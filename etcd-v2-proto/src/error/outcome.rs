@@ -39,7 +39,11 @@ impl Outcome {
             ErrorKind::Etcd(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
-            ErrorKind::V2Disabled | ErrorKind::Redirect(_) | ErrorKind::Gap(_) => Self::Rejected,
+            ErrorKind::V2Disabled
+            | ErrorKind::NotLeader
+            | ErrorKind::UserExists { .. }
+            | ErrorKind::Redirect(_)
+            | ErrorKind::Gap(_) => Self::Rejected,
             ErrorKind::Unresolved(_) => Self::Unknown,
             ErrorKind::EmptyBody | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => {
                 Self::Applied

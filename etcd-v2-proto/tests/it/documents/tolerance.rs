@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_v2_proto::keys::{Change, ChangeKind, Delete, Get, Push, Set, Wait};
+use etcd_v2_proto::stats::{OfLeader, OfMember, OfStore};
 use etcd_v2_proto::{
-    Action, Cluster, Conversation, Error, ErrorKind, Event, Exchange, Outcome, Policy, Request,
+    Action, Cluster, Code, Conversation, Error, ErrorKind, Event, Exchange, Outcome, Policy,
+    Request,
 };
 use http::StatusCode;
 
@@ -49,12 +51,24 @@ const HTML: &str = "text/html";
 const KEY_ERROR: &str = r#"{"errorCode":100,"message":"Key not found","cause":"/a","index":9}"#;
 const RAFT_ERROR: &str = r#"{"errorCode":300,"message":"Raft Internal Error","index":0}"#;
 
+const NO_VALUE: &str = r#"{"errorCode":201,"message":"PrevValue is Required in POST form","cause":"\"prevValue\" cannot be empty","index":0}"#;
+const NO_TTL: &str = r#"{"errorCode":202,"message":"The given TTL in POST form is not a number","cause":"invalid value for \"ttl\"","index":0}"#;
+const NO_INDEX: &str = r#"{"errorCode":203,"message":"The given index in POST form is not a number","cause":"invalid value for \"prevIndex\"","index":0}"#;
+const NO_FIELD: &str = r#"{"errorCode":209,"message":"Invalid field","cause":"invalid value for prevExist","index":0}"#;
+const NO_WATCHER: &str =
+    r#"{"errorCode":400,"message":"watcher is cleared due to etcd recovery","cause":"","index":9}"#;
+
 const SHAPES: &[Shape] = &[
     // 1. Of the keys API, whatever type is declared, with or without a cause, and more than known.
     (404, JSON, KEY_ERROR, "Etcd", Outcome::Rejected, false, false),
     (404, TEXT, KEY_ERROR, "Etcd", Outcome::Rejected, false, false),
     (412, JSON, r#"{"errorCode":101,"message":"m"}"#, "Etcd", Outcome::Rejected, false, false),
     (400, JSON, r#"{"errorCode":999,"x":[{}]}"#, "Etcd", Outcome::Rejected, false, false),
+    (400, JSON, NO_VALUE, "Etcd", Outcome::Rejected, false, false),
+    (400, JSON, NO_TTL, "Etcd", Outcome::Rejected, false, false),
+    (400, JSON, NO_INDEX, "Etcd", Outcome::Rejected, false, false),
+    (400, JSON, NO_FIELD, "Etcd", Outcome::Rejected, false, false),
+    (400, JSON, NO_WATCHER, "Etcd", Outcome::Rejected, false, false),
     (401, JSON, r#"{"errorCode":110,"index":0}"#, "Etcd", Outcome::Rejected, false, false),
     (500, JSON, RAFT_ERROR, "Etcd", Outcome::Unknown, true, false),
     (500, JSON, r#"{"errorCode":301,"message":"m"}"#, "Etcd", Outcome::Unknown, true, false),
@@ -109,6 +123,48 @@ fn each_shape_of_a_refusal_is_told_by_status_and_body() {
         assert_eq!(write.may_have_applied(), outcome == Outcome::Unknown, "{shape}");
         assert_eq!(asks_another(&refusal, Get::new("/a")), read_on, "{shape}");
         assert_eq!(asks_another(&refusal, Set::new("/a", "v")), write_on, "{shape}");
+    }
+}
+
+#[test]
+fn refusals_of_the_request_have_the_code_that_names_them() {
+    for (body, code) in [
+        (NO_VALUE, Code::PREV_VALUE_REQUIRED),
+        (NO_TTL, Code::TTL_NOT_A_NUMBER),
+        (NO_INDEX, Code::INDEX_NOT_A_NUMBER),
+        (NO_FIELD, Code::INVALID_FIELD),
+        (NO_WATCHER, Code::WATCHER_CLEARED),
+    ] {
+        let error = error(&answer(400, &[], body), Set::new("/a", "v"));
+        assert!(error.has_code(code), "{error}");
+    }
+}
+
+#[test]
+fn a_403_names_another_leader_only_in_the_words_of_etcd() {
+    let told = |content_type, body: &str| answer(403, &[("Content-Type", content_type)], body);
+    let words = told(JSON, r#"{"message":"not current leader"}"#);
+    let error_of = error(&words, OfLeader::default());
+    assert!(matches!(error_of.kind(), ErrorKind::NotLeader), "{error_of}");
+    assert_eq!(error_of.outcome(), Outcome::Rejected);
+    assert!(asks_another(&words, OfLeader::default()));
+    for (content_type, body, case) in [
+        (HTML, "<html>Forbidden</html>", "Unexpected"),
+        (TEXT, "", "Unexpected"),
+        (JSON, r#"{"message":"not allowed"}"#, "Api"),
+        (JSON, r#"{"errorCode":110,"message":"m"}"#, "Etcd"),
+    ] {
+        let refusal = told(content_type, body);
+        for error in [
+            error(&refusal, OfLeader::default()),
+            error(&refusal, OfMember::default()),
+            error(&refusal, OfStore::default()),
+        ] {
+            let kind = format!("{:?}", error.kind());
+            assert!(kind.starts_with(case), "{body}: {kind}");
+            assert_eq!(error.outcome(), Outcome::Rejected, "{body}");
+        }
+        assert!(!asks_another(&refusal, OfLeader::default()), "{body}");
     }
 }
 

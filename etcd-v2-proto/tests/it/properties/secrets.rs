@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use etcd_v2_proto::auth::users;
 use etcd_v2_proto::keys::Get;
 use etcd_v2_proto::{
     Action, Cluster, Conversation, Credentials, Endpoint, Error, Event, Exchange, Failure, Policy,
+    Request, members,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assume, proptest};
@@ -73,8 +75,34 @@ fn shown(user: &str, password: &str) -> Vec<String> {
             if let Err(error) = Cluster::new(url.parse().into_iter().chain(others.parse())) {
                 texts.push(format!("{error} {error:?}"));
             }
+            texts.extend(peer(&url));
         }
     }
+    texts.extend(written(user, password));
+    texts
+}
+
+/// What is shown of a change of members with this peer URL.
+fn peer(url: &str) -> Vec<String> {
+    let (add, update) = (members::Add::new([url]), members::Update::new("a", [url]));
+    let mut texts = vec![format!("{add:?} {update:?}")];
+    for encoded in [add.encode(), update.encode()] {
+        match encoded {
+            Ok(encoded) => texts.push(format!("{encoded:?}")),
+            Err(invalid) => texts.push(format!("{invalid} {invalid:?}")),
+        }
+    }
+    texts
+}
+
+/// What is shown of a request that writes this password.
+fn written(user: &str, password: &str) -> Vec<String> {
+    let (put, now) = (users::Put::new(user, password), Duration::ZERO);
+    let mut texts = vec![format!("{put:?} {:?} {:#?}", put.encode(), put.encode())];
+    let cluster = Cluster::parse(["http://host:2379"]).unwrap();
+    let mut exchange = Exchange::new(put, cluster.route(), Arc::default(), 1, now);
+    let action = exchange.poll(now);
+    texts.push(format!("{action:?} {action:#?}"));
     texts
 }
 
@@ -149,6 +177,37 @@ proptest! {
             for secret in &secrets {
                 prop_assert!(!text.contains(secret.as_str()), "{:?} in {}", secret, text);
             }
+        }
+    }
+}
+
+#[test]
+fn a_peer_url_with_user_information_is_refused_without_showing_it() {
+    for url in ["http://root:hunter2@10.0.0.1", "http://root:hunter2@10.0.0.1:2380"] {
+        for text in peer(url) {
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        let invalid = members::Add::new([url]).encode().unwrap_err();
+        assert_eq!(invalid.field, "peer URL");
+    }
+    let invalid = members::Add::new(["http://root:hunter2@10.0.0.1:2380"]).encode().unwrap_err();
+    assert!(invalid.reason.contains("user information"), "{invalid}");
+    assert!(invalid.reason.contains("10.0.0.1:2380"), "{invalid}");
+}
+
+#[test]
+fn requests_show_what_they_ask_for_but_not_their_bodies() {
+    let encoded = users::Put::new("anna", "hunter2").encode().unwrap();
+    let length = encoded.body.as_ref().unwrap().1.len();
+    let text = format!("{encoded:?}");
+    let cluster = Cluster::parse(["http://host:2379"]).unwrap();
+    let put = users::Put::new("anna", "hunter2");
+    let mut exchange = Exchange::new(put, cluster.route(), Arc::default(), 1, Duration::ZERO);
+    let action = format!("{:?}", exchange.poll(Duration::ZERO));
+    for text in [text, action] {
+        assert!(!text.contains("hunter2"), "{text}");
+        for part in ["PUT", "/v2/auth/users/anna", &format!("{length} bytes")] {
+            assert!(text.contains(part), "{part} in {text}");
         }
     }
 }

@@ -282,6 +282,8 @@ fn failed(word: &str, error: &Error) -> Vec<String> {
         (error.is_history_cleared(), "history cleared"),
         (error.is_unauthorized(), "unauthorized"),
         (error.is_timeout(), "timeout"),
+        (error.is_conflict(), "conflict"),
+        (error.is_not_leader(), "not leader"),
         (error.is_gone(), "gone"),
         (error.is_member_not_found(), "member not found"),
         (error.is_user_not_found(), "user not found"),
