@@ -48,7 +48,7 @@ pub struct Builder {
     #[cfg(feature = "tls")]
     security: Security,
     limits: Limits,
-    header_limit: usize,
+    max_head: usize,
 }
 
 impl Builder {
@@ -60,12 +60,13 @@ impl Builder {
             #[cfg(feature = "tls")]
             security: Security::default(),
             limits: Limits {
+                max_idle: 128,
                 // As many as there are tasks in a busy service; more cost memory on both sides.
-                max_idle: 32,
+                max_idle_per_origin: 32,
                 // Shorter than what firewalls and load balancers forget connections after.
                 idle_timeout: Some(Duration::from_secs(60)),
             },
-            header_limit: 64 << 10,
+            max_head: 64 << 10,
         }
     }
 
@@ -131,11 +132,20 @@ impl Builder {
         self.proxies(Proxies::none())
     }
 
-    /// How many unused connections to keep for each origin; 32 unless told, 0 keeps none.
+    /// How many unused connections to keep in all; 128 unless told, 0 keeps none.
+    ///
+    /// The one that was not used for the longest time goes first.
+    pub const fn max_idle(mut self, connections: usize) -> Self {
+        self.limits.max_idle = connections;
+        self
+    }
+
+    /// How many unused connections to keep for each origin (scheme, host and port); 32 unless told, 0
+    /// keeps none.
     ///
     /// It does not limit how many are in use at the same time.
     pub const fn max_idle_per_origin(mut self, connections: usize) -> Self {
-        self.limits.max_idle = connections;
+        self.limits.max_idle_per_origin = connections;
         self
     }
 
@@ -147,9 +157,9 @@ impl Builder {
 
     /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
     ///
-    /// The trailers of a chunked body have the same limit. There may be 100 headers.
-    pub const fn header_limit(mut self, bytes: usize) -> Self {
-        self.header_limit = bytes;
+    /// A larger one is a failure after sending. The trailers of a chunked body have the same limit. There may be 100 headers.
+    pub const fn max_head(mut self, bytes: usize) -> Self {
+        self.max_head = bytes;
         self
     }
 
@@ -157,7 +167,7 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> HyperTransport {
         let mut http = http1::Builder::new();
-        http.max_buf_size(self.header_limit.max(READ_AT_ONCE)).max_header_size(self.header_limit);
+        http.max_buf_size(self.max_head.max(READ_AT_ONCE)).max_header_size(self.max_head);
         let proxies =
             self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
         let reach = Reach {

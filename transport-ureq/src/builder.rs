@@ -28,8 +28,8 @@ use crate::tls::Security;
 /// use std::time::Duration;
 ///
 /// let transport = transport_ureq::UreqTransport::builder()
-///     .max_idle_per_host(4)
-///     .idle_age(Duration::from_secs(20))
+///     .max_idle_per_origin(4)
+///     .idle_timeout(Some(Duration::from_secs(20)))
 ///     .build();
 /// # drop(transport);
 /// ```
@@ -37,10 +37,10 @@ use crate::tls::Security;
 #[must_use = "it does nothing before `build`"]
 pub struct Builder {
     keepalive: Option<TcpKeepalive>,
-    max_header: usize,
+    max_head: usize,
     max_idle: usize,
-    max_idle_per_host: usize,
-    idle_age: Duration,
+    max_idle_per_origin: usize,
+    idle_timeout: Option<Duration>,
     /// Those of the environment unless set.
     proxies: Option<Proxies>,
     #[cfg(feature = "tls")]
@@ -66,35 +66,36 @@ impl Builder {
         self
     }
 
-    /// The largest head of an answer to accept, in bytes, from the status line to the empty line.
+    /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
     ///
-    /// 64 KiB unless set. A larger one is a failure after sending.
-    pub const fn max_header(mut self, bytes: usize) -> Self {
-        self.max_header = bytes;
+    /// A larger one is a failure after sending.
+    pub const fn max_head(mut self, bytes: usize) -> Self {
+        self.max_head = bytes;
         self
     }
 
-    /// The most idle connections to keep in all.
+    /// How many unused connections to keep in all; 128 unless told, 0 keeps none.
     ///
-    /// 128 unless set.
+    /// The one that was not used for the longest time goes first.
     pub const fn max_idle(mut self, connections: usize) -> Self {
         self.max_idle = connections;
         self
     }
 
-    /// The most idle connections to keep for one scheme, host and port.
+    /// How many unused connections to keep for each origin (scheme, host and port); 32 unless told, 0
+    /// keeps none.
     ///
-    /// 32 unless set. Not a limit on connections in use: every thread that waits has one of its own.
-    pub const fn max_idle_per_host(mut self, connections: usize) -> Self {
-        self.max_idle_per_host = connections;
+    /// It does not limit how many are in use at the same time: every thread that waits has one of its own.
+    pub const fn max_idle_per_origin(mut self, connections: usize) -> Self {
+        self.max_idle_per_origin = connections;
         self
     }
 
-    /// How long a connection may have been idle and still be used.
+    /// How long to keep a connection that is not used; 60 seconds unless told, `None` for ever.
     ///
-    /// 60 s unless set. See [the crate page](crate#idle-connections) for when idle connections go.
-    pub const fn idle_age(mut self, age: Duration) -> Self {
-        self.idle_age = age;
+    /// See [the crate page](crate#idle-connections) for when unused connections go.
+    pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.idle_timeout = timeout;
         self
     }
 
@@ -155,10 +156,10 @@ impl Builder {
             // The core sets every header.
             .user_agent("")
             .accept("")
-            .max_response_header_size(self.max_header)
+            .max_response_header_size(self.max_head)
             .max_idle_connections(self.max_idle)
-            .max_idle_connections_per_host(self.max_idle_per_host)
-            .max_idle_age(self.idle_age);
+            .max_idle_connections_per_host(self.max_idle_per_origin)
+            .max_idle_age(self.idle_timeout.unwrap_or(Duration::MAX));
         let config = match &self.adjust {
             Adjust(Some(adjust)) => adjust(config),
             Adjust(None) => config,
@@ -208,10 +209,10 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             keepalive: Some(keepalive(Duration::from_secs(30), Duration::from_secs(10), 3)),
-            max_header: 64 << 10,
+            max_head: 64 << 10,
             max_idle: 128,
-            max_idle_per_host: 32,
-            idle_age: Duration::from_secs(60),
+            max_idle_per_origin: 32,
+            idle_timeout: Some(Duration::from_secs(60)),
             proxies: None,
             #[cfg(feature = "tls")]
             security: Security::default(),
