@@ -36,7 +36,7 @@ use crate::tls::Security;
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing before `build`"]
 pub struct Builder {
-    keepalive: Option<TcpKeepalive>,
+    keep_alive: Option<TcpKeepalive>,
     max_head: usize,
     max_idle: usize,
     max_idle_per_origin: usize,
@@ -49,20 +49,28 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// How TCP finds out that a silent peer is gone: the first probe after `idle`, more of them every
-    /// `interval`, and `probes` lost ones end the connection. Whole seconds count.
+    /// Has the system probe connections that were silent for `idle`, every `interval`, and give them up
+    /// after that many `probes` without an answer; 30 seconds, 10 seconds and 3 unless told.
     ///
-    /// 30 s, 10 s and 3 unless set. This is what ends a watch without time limits whose server
-    /// vanished without a word. Go's client, on Linux, has 30 s, 30 s and the system's 9, which is five
-    /// minutes until a silent peer is given up.
-    pub const fn tcp_keepalive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
-        self.keepalive = Some(keepalive(idle, interval, probes));
+    /// This is what ends a watch without time limits whose server vanished without a word. Systems count
+    /// in whole seconds, and some know only the first number. Go's client, on Linux, has 30 seconds, 30
+    /// seconds and the system's 9 probes, which is five minutes until a silent peer is given up:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use transport_ureq::UreqTransport;
+    /// let as_in_go = Duration::from_secs(30);
+    /// let transport = UreqTransport::builder().tcp_keep_alive(as_in_go, as_in_go, 9).build();
+    /// # drop(transport);
+    /// ```
+    pub const fn tcp_keep_alive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
+        self.keep_alive = Some(keep_alive(idle, interval, probes));
         self
     }
 
     /// Leaves silent peers alone.
-    pub const fn no_tcp_keepalive(mut self) -> Self {
-        self.keepalive = None;
+    pub const fn no_tcp_keep_alive(mut self) -> Self {
+        self.keep_alive = None;
         self
     }
 
@@ -178,7 +186,7 @@ impl Builder {
             self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
         let reach = Reach {
             dialer: Dialer {
-                keepalive: self.keepalive,
+                keepalive: self.keep_alive,
                 no_delay: config.no_delay(),
                 family: config.ip_family(),
             },
@@ -208,7 +216,7 @@ impl fmt::Debug for Adjust {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            keepalive: Some(keepalive(Duration::from_secs(30), Duration::from_secs(10), 3)),
+            keep_alive: Some(keep_alive(Duration::from_secs(30), Duration::from_secs(10), 3)),
             max_head: 64 << 10,
             max_idle: 128,
             max_idle_per_origin: 32,
@@ -221,7 +229,7 @@ impl Default for Builder {
     }
 }
 
-const fn keepalive(idle: Duration, interval: Duration, probes: u32) -> TcpKeepalive {
+const fn keep_alive(idle: Duration, interval: Duration, probes: u32) -> TcpKeepalive {
     TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes)
 }
 
@@ -245,7 +253,7 @@ mod tests {
     fn probes(builder: Builder) -> Option<(Duration, Duration, u32)> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let keepalive = builder.keepalive;
+        let keepalive = builder.keep_alive;
         let dialer = Dialer { keepalive, no_delay: true, family: IpFamily::Any };
         let mut call = Call::to_send(Timing::default(), &Interrupt::never(), 0);
         let stream = dialer.dial("127.0.0.1", port, &mut call).unwrap();
@@ -261,8 +269,8 @@ mod tests {
     fn silent_peers_are_probed_as_the_settings_say() {
         let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
         assert_eq!(probes(Builder::default()), Some((thirty, ten, 3)));
-        let as_in_go = Builder::default().tcp_keepalive(thirty, thirty, 9);
+        let as_in_go = Builder::default().tcp_keep_alive(thirty, thirty, 9);
         assert_eq!(probes(as_in_go), Some((thirty, thirty, 9)));
-        assert_eq!(probes(Builder::default().no_tcp_keepalive()), None);
+        assert_eq!(probes(Builder::default().no_tcp_keep_alive()), None);
     }
 }
