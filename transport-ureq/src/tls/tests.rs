@@ -4,34 +4,18 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use etcd_v2_proto::{Interrupt, Timing};
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::ALL_VERSIONS;
+use xtask::Stream;
+use xtask::certificates::Authority;
 
 use super::*;
 
 /// Accepts one connection, and says goodbye to a client that shows no certificate.
 fn turn_away(listener: &TcpListener) {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let clients =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(clients.build().unwrap())
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let tls = ServerConnection::new(Arc::new(config)).unwrap();
-    let mut stream = StreamOwned::new(tls, listener.accept().unwrap().0);
+    let authority = Authority::new("CA of the test").unwrap();
+    let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
+    let config = pair.server(ALL_VERSIONS, Some(&authority)).unwrap();
+    let mut stream = Stream::secured(config, listener.accept().unwrap().0).unwrap();
     stream.read_exact(&mut [0]).unwrap_err();
 }
 
