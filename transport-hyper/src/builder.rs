@@ -9,7 +9,7 @@ use std::time::Duration;
 use etcd_v2_proto::Invalid;
 use etcd_v2_proto::proxy::Proxies;
 #[cfg(feature = "tls")]
-use etcd_v2_proto::tls::Tls;
+use etcd_v2_proto::tls::{Security, Tls};
 use http::Uri;
 use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
@@ -21,8 +21,6 @@ use crate::connect::{self, Connect};
 use crate::pool::{Limits, Pool};
 use crate::reach::Reach;
 use crate::tcp::TcpConnector;
-#[cfg(feature = "tls")]
-use crate::tls::Security;
 
 /// Puts a [`HyperTransport`] together; see [`HyperTransport::builder`].
 ///

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use etcd_v2_proto::Invalid;
 use etcd_v2_proto::proxy::Proxies;
 #[cfg(feature = "tls")]
-use etcd_v2_proto::tls::Tls;
+use etcd_v2_proto::tls::{Security, Tls};
 use socket2::TcpKeepalive;
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
@@ -19,8 +19,6 @@ use crate::UreqTransport;
 use crate::connector::{LateResolver, ReachConnector};
 use crate::dial::Dialer;
 use crate::reach::Reach;
-#[cfg(feature = "tls")]
-use crate::tls::Security;
 
 /// Settings of a [`UreqTransport`]; made by [`UreqTransport::builder`].
 ///

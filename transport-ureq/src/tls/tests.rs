@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use etcd_v2_proto::tls::Tls;
 use etcd_v2_proto::{Interrupt, Timing};
 use rustls::ALL_VERSIONS;
 use xtask::Stream;
@@ -27,7 +28,7 @@ fn what_a_server_said_before_it_hung_up_is_heard_even_if_nothing_can_be_sent() {
     let security = Security::new(Tls::new().danger_accept_any_certificate()).unwrap();
     let mut call = Call::to_send(Timing::default(), &Interrupt::never(), 0);
     let socket = Socket::new(TcpStream::connect(address).unwrap());
-    let mut session = security.secure("127.0.0.1", socket, &mut call).unwrap();
+    let mut session = Session::begin(&security, "127.0.0.1", socket, &mut call).unwrap();
     server.join().unwrap();
     // Whatever arrives after this is answered with a reset.
     while session.socket.without_waiting(|stream| stream.write(&[0])).is_ok() {
