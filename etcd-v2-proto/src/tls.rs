@@ -15,6 +15,7 @@ mod anyone;
 mod explain;
 mod identity;
 mod pem;
+mod security;
 #[cfg(feature = "ring")]
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ mod tests;
 pub use explain::{explain, explain_handshake};
 /// The version of rustls that the settings are for.
 pub use rustls;
+pub use security::Security;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -44,7 +46,7 @@ use crate::tls::identity::Identity;
 /// TLS 1.2 is the oldest version spoken.
 ///
 /// Nothing is checked before [`client_config`](Self::client_config), which the builders of the
-/// transports call.
+/// transports call by way of [`Security::new`].
 ///
 /// ```
 /// # use etcd_v2_proto::tls::Tls;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use etcd_v2_proto::Invalid;
 use etcd_v2_proto::proxy::Proxies;
 #[cfg(feature = "tls")]
-use etcd_v2_proto::tls::Tls;
+use etcd_v2_proto::tls::{Security, Tls};
 use http::Uri;
 use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
@@ -21,18 +21,16 @@ use crate::connect::{self, Connect};
 use crate::pool::{Limits, Pool};
 use crate::reach::Reach;
 use crate::tcp::TcpConnector;
-#[cfg(feature = "tls")]
-use crate::tls::Security;
 
 /// Puts a [`HyperTransport`] together; see [`HyperTransport::builder`].
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use transport_hyper::{HyperTransport, TcpConnector};
+/// use transport_hyper::HyperTransport;
 ///
 /// let transport = HyperTransport::builder()
-///     .connector(TcpConnector::new().without_keep_alive())
+///     .no_tcp_keep_alive()
 ///     .idle_timeout(Some(Duration::from_secs(20)))
 ///     .max_idle_per_origin(4)
 ///     .build();
@@ -41,36 +39,39 @@ use crate::tls::Security;
 #[derive(Debug)]
 #[must_use = "call `build` to get the transport"]
 pub struct Builder {
-    connector: Box<dyn Connect>,
+    /// Unless there is another connector.
+    tcp: TcpConnector,
+    connector: Option<Box<dyn Connect>>,
     connector_secures: bool,
     /// Those of the environment unless set.
     proxies: Option<Proxies>,
     #[cfg(feature = "tls")]
     security: Security,
     limits: Limits,
-    header_limit: usize,
+    max_head: usize,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
-            connector: connect::erase(TcpConnector::new()),
+            tcp: TcpConnector::new(),
+            connector: None,
             connector_secures: false,
             proxies: None,
             #[cfg(feature = "tls")]
             security: Security::default(),
             limits: Limits {
+                max_idle: 128,
                 // As many as there are tasks in a busy service; more cost memory on both sides.
-                max_idle: 32,
+                max_idle_per_origin: 32,
                 // Shorter than what firewalls and load balancers forget connections after.
                 idle_timeout: Some(Duration::from_secs(60)),
             },
-            header_limit: 64 << 10,
+            max_head: 64 << 10,
         }
     }
 
-    /// Makes connections with `connector` instead of a plain [`TcpConnector`], whose
-    /// [keep-alive](TcpConnector::keep_alive) is set there.
+    /// Makes connections with `connector` instead of a plain [`TcpConnector`].
     ///
     /// It is asked for an absolute URI whose path is `/`, and cloned for each connection. TLS is not its
     /// affair: for an `https` endpoint it is asked for `http` and the port, such as
@@ -83,7 +84,7 @@ impl Builder {
         C::Error: Into<Box<dyn StdError + Send + Sync>>,
         C::Future: Send,
     {
-        self.connector = connect::erase(connector);
+        self.connector = Some(connect::erase(connector));
         self.connector_secures = false;
         self
     }
@@ -131,11 +132,47 @@ impl Builder {
         self.proxies(Proxies::none())
     }
 
-    /// How many unused connections to keep for each origin; 32 unless told, 0 keeps none.
+    /// Has the system probe connections that were silent for `idle`, every `interval`, and give them up
+    /// after that many `probes` without an answer; 30 seconds, 10 seconds and 3 unless told.
+    ///
+    /// This is what ends a watch without time limits whose server vanished without a word. Systems count
+    /// in whole seconds, and some know only the first number. Go's client, on Linux, has 30 seconds, 30
+    /// seconds and the system's 9 probes, which is five minutes until a silent peer is given up:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use transport_hyper::HyperTransport;
+    /// let as_in_go = Duration::from_secs(30);
+    /// let transport = HyperTransport::builder().tcp_keep_alive(as_in_go, as_in_go, 9).build();
+    /// # drop(transport);
+    /// ```
+    ///
+    /// Another [connector](Self::connector) has keep-alive of its own.
+    pub fn tcp_keep_alive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
+        self.tcp = self.tcp.tcp_keep_alive(idle, interval, probes);
+        self
+    }
+
+    /// Leaves silent peers alone.
+    pub fn no_tcp_keep_alive(mut self) -> Self {
+        self.tcp = self.tcp.no_tcp_keep_alive();
+        self
+    }
+
+    /// How many unused connections to keep in all; 128 unless told, 0 keeps none.
+    ///
+    /// The one that was not used for the longest time goes first.
+    pub const fn max_idle(mut self, connections: usize) -> Self {
+        self.limits.max_idle = connections;
+        self
+    }
+
+    /// How many unused connections to keep for each origin (scheme, host and port); 32 unless told, 0
+    /// keeps none.
     ///
     /// It does not limit how many are in use at the same time.
     pub const fn max_idle_per_origin(mut self, connections: usize) -> Self {
-        self.limits.max_idle = connections;
+        self.limits.max_idle_per_origin = connections;
         self
     }
 
@@ -147,9 +184,9 @@ impl Builder {
 
     /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
     ///
-    /// The trailers of a chunked body have the same limit. There may be 100 headers.
-    pub const fn header_limit(mut self, bytes: usize) -> Self {
-        self.header_limit = bytes;
+    /// A larger one is a failure after sending. The trailers of a chunked body have the same limit. There may be 100 headers.
+    pub const fn max_head(mut self, bytes: usize) -> Self {
+        self.max_head = bytes;
         self
     }
 
@@ -157,11 +194,11 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> HyperTransport {
         let mut http = http1::Builder::new();
-        http.max_buf_size(self.header_limit.max(READ_AT_ONCE)).max_header_size(self.header_limit);
+        http.max_buf_size(self.max_head.max(READ_AT_ONCE)).max_header_size(self.max_head);
         let proxies =
             self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
         let reach = Reach {
-            connector: self.connector,
+            connector: self.connector.unwrap_or_else(|| connect::erase(self.tcp)),
             connector_secures: self.connector_secures,
             proxies,
             #[cfg(feature = "tls")]
@@ -178,3 +215,36 @@ impl Builder {
 
 /// Large bodies are read in pieces that grow from 8 KiB up to this size, in bytes.
 const READ_AT_ONCE: usize = 128 << 10;
+
+// Other systems do not tell all that was set.
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// Connects as the transport would, and says whether and how its peer is probed.
+    async fn probes(mut builder: Builder) -> Option<(Duration, Duration, u32)> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let stream = builder.tcp.call(uri).await.unwrap();
+        let socket = SockRef::from(stream.inner());
+        socket.keepalive().unwrap().then(|| {
+            let idle = socket.tcp_keepalive_time().unwrap();
+            let interval = socket.tcp_keepalive_interval().unwrap();
+            (idle, interval, socket.tcp_keepalive_retries().unwrap())
+        })
+    }
+
+    #[tokio::test]
+    async fn silent_peers_are_probed_as_the_settings_say() {
+        let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
+        assert_eq!(probes(Builder::new()).await, Some((thirty, ten, 3)));
+        let as_in_go = Builder::new().tcp_keep_alive(thirty, thirty, 9);
+        assert_eq!(probes(as_in_go).await, Some((thirty, thirty, 9)));
+        assert_eq!(probes(Builder::new().no_tcp_keep_alive()).await, None);
+    }
+}

@@ -20,8 +20,10 @@ pub(crate) struct Pool {
 /// How much a pool keeps.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Connections for each origin.
+    /// Connections in all.
     pub(crate) max_idle: usize,
+    /// Connections for each origin.
+    pub(crate) max_idle_per_origin: usize,
     /// How long a connection is kept, or `None` for ever.
     pub(crate) idle_timeout: Option<Duration>,
 }
@@ -75,7 +77,8 @@ impl Pool {
 
     /// Keeps a connection whose last answer was read to the end.
     pub(crate) fn put(self: &Arc<Self>, connection: Connection) {
-        if self.limits.max_idle == 0 || connection.is_closed() {
+        let Limits { max_idle, max_idle_per_origin, .. } = self.limits;
+        if max_idle == 0 || max_idle_per_origin == 0 || connection.is_closed() {
             return;
         }
         let idle = Idle { connection, since: Instant::now() };
@@ -83,7 +86,7 @@ impl Pool {
         let origin = &idle.connection.origin;
         match state.shelves.iter_mut().find(|shelf| shelf.origin == *origin) {
             Some(shelf) => {
-                if shelf.idle.len() >= self.limits.max_idle {
+                if shelf.idle.len() >= max_idle_per_origin {
                     shelf.idle.remove(0);
                 }
                 shelf.idle.push(idle);
@@ -93,6 +96,9 @@ impl Pool {
                 state.retain(|idle| !idle.connection.is_closed());
                 state.shelves.push(Shelf { origin: origin.clone(), idle: vec![idle] });
             }
+        }
+        if state.count() > max_idle {
+            state.remove_oldest();
         }
         if let Some(timeout) = self.limits.idle_timeout {
             self.watch_over(&mut state, timeout);
@@ -131,6 +137,18 @@ impl Pool {
 }
 
 impl State {
+    fn count(&self) -> usize {
+        self.shelves.iter().map(|shelf| shelf.idle.len()).sum()
+    }
+
+    /// Removes the connection that was not used for the longest time.
+    fn remove_oldest(&mut self) {
+        let filled = self.shelves.iter_mut().filter(|shelf| !shelf.idle.is_empty());
+        if let Some(shelf) = filled.min_by_key(|shelf| shelf.idle[0].since) {
+            shelf.idle.remove(0);
+        }
+    }
+
     fn retain(&mut self, is_kept: impl Fn(&Idle) -> bool) {
         self.shelves.retain_mut(|shelf| {
             shelf.idle.retain(&is_kept);
@@ -158,7 +176,7 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let idle: usize = self.lock().shelves.iter().map(|shelf| shelf.idle.len()).sum();
+        let idle = self.lock().count();
         f.debug_struct("Pool").field("limits", &self.limits).field("idle", &idle).finish()
     }
 }

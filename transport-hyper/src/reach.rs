@@ -4,6 +4,8 @@ use std::io;
 
 use etcd_v2_proto::Failure;
 use etcd_v2_proto::proxy::{Proxies, Proxy};
+#[cfg(feature = "tls")]
+use etcd_v2_proto::tls::Security;
 use http::Uri;
 use http::uri::{Authority, InvalidUriParts, Parts, PathAndQuery, Scheme};
 use hyper::client::conn::http1;
@@ -13,7 +15,7 @@ use crate::connect::{BoxError, Connect, Plan};
 use crate::connection::{Connection, Origin};
 use crate::patience::Patience;
 #[cfg(feature = "tls")]
-use crate::tls::Security;
+use crate::tls::Session;
 
 /// How to reach an origin.
 #[derive(Debug)]
@@ -75,8 +77,11 @@ impl Reach {
             None => (uri(&origin)?, None),
         };
         #[cfg(feature = "tls")]
-        let session =
-            if secures { Some(self.security.session(origin.authority.host())?) } else { None };
+        let session = if secures {
+            Some(Session::to(origin.authority.host(), &self.security)?)
+        } else {
+            None
+        };
         Ok(Plan {
             uri,
             proxy,

@@ -33,16 +33,17 @@ impl TcpConnector {
     /// seconds, and give them up after 3 probes without an answer.
     #[must_use]
     pub const fn new() -> Self {
-        Self { keep_alive: None }.keep_alive(Duration::from_secs(30), Duration::from_secs(10), 3)
+        let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(10));
+        Self { keep_alive: None }.tcp_keep_alive(idle, interval, 3)
     }
 
     /// Has the system probe connections that were silent for `idle`, every `interval`, and give them
     /// up after that many `probes` without an answer.
     ///
-    /// Systems count in whole seconds. Some know only the first number. Go's client, on Linux, has 30
-    /// seconds, 30 seconds and the system's 9 probes, which is five minutes until a silent peer is given up.
+    /// For connectors that are built on this one; otherwise it is set by the method of the same name of
+    /// the [builder](crate::Builder::tcp_keep_alive), which says more about it.
     #[must_use]
-    pub const fn keep_alive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
+    pub const fn tcp_keep_alive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
         let keep_alive = TcpKeepalive::new().with_time(idle);
         #[cfg(any(
             target_os = "android",
@@ -59,9 +60,9 @@ impl TcpConnector {
         self
     }
 
-    /// Lets silent connections be.
+    /// Leaves silent peers alone.
     #[must_use]
-    pub const fn without_keep_alive(mut self) -> Self {
+    pub const fn no_tcp_keep_alive(mut self) -> Self {
         self.keep_alive = None;
         self
     }

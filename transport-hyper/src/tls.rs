@@ -1,16 +1,15 @@
 //! TLS over the stream of any connector.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use etcd_v2_proto::Invalid;
 use etcd_v2_proto::tls::rustls::ClientConfig;
 use etcd_v2_proto::tls::rustls::pki_types::ServerName;
-use etcd_v2_proto::tls::{Tls, explain, explain_handshake};
+use etcd_v2_proto::tls::{Security, explain, explain_handshake};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,40 +18,6 @@ use tokio_rustls::client::TlsStream;
 
 use crate::connect::BoxError;
 
-/// How connections to `https` endpoints are secured.
-#[derive(Default)]
-pub(crate) struct Security {
-    tls: Tls,
-    /// Made at the first connection, unless the settings were given.
-    config: OnceLock<Result<Arc<ClientConfig>, Invalid>>,
-}
-
-impl Security {
-    /// Looks at the settings now.
-    ///
-    /// # Errors
-    /// When they make no sense.
-    pub(crate) fn new(tls: Tls) -> Result<Self, Invalid> {
-        let config = OnceLock::from(Ok(tls.client_config()?));
-        Ok(Self { tls, config })
-    }
-
-    /// What it takes to make a connection to this host secure.
-    ///
-    /// # Errors
-    /// When the settings make no sense, here or for this host.
-    pub(crate) fn session(&self, host: &str) -> Result<Session, Invalid> {
-        let config = self.config.get_or_init(|| self.tls.client_config()).clone()?;
-        Ok(Session { config, name: self.tls.server_name_for(host)? })
-    }
-}
-
-impl fmt::Debug for Security {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tls.fmt(f)
-    }
-}
-
 /// A secured connection that is to be.
 pub(crate) struct Session {
     config: Arc<ClientConfig>,
@@ -60,6 +25,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// What it takes to make a connection to this host secure.
+    ///
+    /// # Errors
+    /// When the settings make no sense, here or for this host.
+    pub(crate) fn to(host: &str, security: &Security) -> Result<Self, Invalid> {
+        let (config, name) = security.for_host(host)?;
+        Ok(Self { config, name })
+    }
+
     /// Shakes hands.
     ///
     /// # Errors

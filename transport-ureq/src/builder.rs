@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use etcd_v2_proto::Invalid;
 use etcd_v2_proto::proxy::Proxies;
 #[cfg(feature = "tls")]
-use etcd_v2_proto::tls::Tls;
+use etcd_v2_proto::tls::{Security, Tls};
 use socket2::TcpKeepalive;
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
@@ -19,8 +19,6 @@ use crate::UreqTransport;
 use crate::connector::{LateResolver, ReachConnector};
 use crate::dial::Dialer;
 use crate::reach::Reach;
-#[cfg(feature = "tls")]
-use crate::tls::Security;
 
 /// Settings of a [`UreqTransport`]; made by [`UreqTransport::builder`].
 ///
@@ -28,19 +26,19 @@ use crate::tls::Security;
 /// use std::time::Duration;
 ///
 /// let transport = transport_ureq::UreqTransport::builder()
-///     .max_idle_per_host(4)
-///     .idle_age(Duration::from_secs(20))
+///     .max_idle_per_origin(4)
+///     .idle_timeout(Some(Duration::from_secs(20)))
 ///     .build();
 /// # drop(transport);
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing before `build`"]
 pub struct Builder {
-    keepalive: Option<TcpKeepalive>,
-    max_header: usize,
+    keep_alive: Option<TcpKeepalive>,
+    max_head: usize,
     max_idle: usize,
-    max_idle_per_host: usize,
-    idle_age: Duration,
+    max_idle_per_origin: usize,
+    idle_timeout: Option<Duration>,
     /// Those of the environment unless set.
     proxies: Option<Proxies>,
     #[cfg(feature = "tls")]
@@ -49,52 +47,61 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// How TCP finds out that a silent peer is gone: the first probe after `idle`, more of them every
-    /// `interval`, and `probes` lost ones end the connection. Whole seconds count.
+    /// Has the system probe connections that were silent for `idle`, every `interval`, and give them up
+    /// after that many `probes` without an answer; 30 seconds, 10 seconds and 3 unless told.
     ///
-    /// 30 s, 10 s and 3 unless set. This is what ends a watch without time limits whose server
-    /// vanished without a word. Go's client, on Linux, has 30 s, 30 s and the system's 9, which is five
-    /// minutes until a silent peer is given up.
-    pub const fn tcp_keepalive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
-        self.keepalive = Some(keepalive(idle, interval, probes));
+    /// This is what ends a watch without time limits whose server vanished without a word. Systems count
+    /// in whole seconds, and some know only the first number. Go's client, on Linux, has 30 seconds, 30
+    /// seconds and the system's 9 probes, which is five minutes until a silent peer is given up:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use transport_ureq::UreqTransport;
+    /// let as_in_go = Duration::from_secs(30);
+    /// let transport = UreqTransport::builder().tcp_keep_alive(as_in_go, as_in_go, 9).build();
+    /// # drop(transport);
+    /// ```
+    pub const fn tcp_keep_alive(mut self, idle: Duration, interval: Duration, probes: u32) -> Self {
+        self.keep_alive = Some(keep_alive(idle, interval, probes));
         self
     }
 
     /// Leaves silent peers alone.
-    pub const fn no_tcp_keepalive(mut self) -> Self {
-        self.keepalive = None;
+    pub const fn no_tcp_keep_alive(mut self) -> Self {
+        self.keep_alive = None;
         self
     }
 
-    /// The largest head of an answer to accept, in bytes, from the status line to the empty line.
+    /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
     ///
-    /// 64 KiB unless set. A larger one is a failure after sending.
-    pub const fn max_header(mut self, bytes: usize) -> Self {
-        self.max_header = bytes;
+    /// A larger one is a failure after sending.
+    pub const fn max_head(mut self, bytes: usize) -> Self {
+        self.max_head = bytes;
         self
     }
 
-    /// The most idle connections to keep in all.
+    /// How many unused connections to keep in all; 128 unless told, 0 keeps none.
     ///
-    /// 128 unless set.
+    /// The one that was not used for the longest time goes first.
     pub const fn max_idle(mut self, connections: usize) -> Self {
         self.max_idle = connections;
         self
     }
 
-    /// The most idle connections to keep for one scheme, host and port.
+    /// How many unused connections to keep for each origin (scheme, host and port); 32 unless told, 0
+    /// keeps none.
     ///
-    /// 32 unless set. Not a limit on connections in use: every thread that waits has one of its own.
-    pub const fn max_idle_per_host(mut self, connections: usize) -> Self {
-        self.max_idle_per_host = connections;
+    /// It does not limit how many are in use at the same time: every thread that waits has one of its own.
+    pub const fn max_idle_per_origin(mut self, connections: usize) -> Self {
+        self.max_idle_per_origin = connections;
         self
     }
 
-    /// How long a connection may have been idle and still be used.
+    /// How long to keep a connection that is not used; 60 seconds unless told, `None` for ever.
     ///
-    /// 60 s unless set. See [the crate page](crate#idle-connections) for when idle connections go.
-    pub const fn idle_age(mut self, age: Duration) -> Self {
-        self.idle_age = age;
+    /// See [the crate page](crate#idle-connections) for when unused connections go.
+    pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.idle_timeout = timeout;
         self
     }
 
@@ -155,10 +162,10 @@ impl Builder {
             // The core sets every header.
             .user_agent("")
             .accept("")
-            .max_response_header_size(self.max_header)
+            .max_response_header_size(self.max_head)
             .max_idle_connections(self.max_idle)
-            .max_idle_connections_per_host(self.max_idle_per_host)
-            .max_idle_age(self.idle_age);
+            .max_idle_connections_per_host(self.max_idle_per_origin)
+            .max_idle_age(self.idle_timeout.unwrap_or(Duration::MAX));
         let config = match &self.adjust {
             Adjust(Some(adjust)) => adjust(config),
             Adjust(None) => config,
@@ -177,7 +184,7 @@ impl Builder {
             self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
         let reach = Reach {
             dialer: Dialer {
-                keepalive: self.keepalive,
+                keepalive: self.keep_alive,
                 no_delay: config.no_delay(),
                 family: config.ip_family(),
             },
@@ -207,11 +214,11 @@ impl fmt::Debug for Adjust {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            keepalive: Some(keepalive(Duration::from_secs(30), Duration::from_secs(10), 3)),
-            max_header: 64 << 10,
+            keep_alive: Some(keep_alive(Duration::from_secs(30), Duration::from_secs(10), 3)),
+            max_head: 64 << 10,
             max_idle: 128,
-            max_idle_per_host: 32,
-            idle_age: Duration::from_secs(60),
+            max_idle_per_origin: 32,
+            idle_timeout: Some(Duration::from_secs(60)),
             proxies: None,
             #[cfg(feature = "tls")]
             security: Security::default(),
@@ -220,7 +227,7 @@ impl Default for Builder {
     }
 }
 
-const fn keepalive(idle: Duration, interval: Duration, probes: u32) -> TcpKeepalive {
+const fn keep_alive(idle: Duration, interval: Duration, probes: u32) -> TcpKeepalive {
     TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes)
 }
 
@@ -244,7 +251,7 @@ mod tests {
     fn probes(builder: Builder) -> Option<(Duration, Duration, u32)> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let keepalive = builder.keepalive;
+        let keepalive = builder.keep_alive;
         let dialer = Dialer { keepalive, no_delay: true, family: IpFamily::Any };
         let mut call = Call::to_send(Timing::default(), &Interrupt::never(), 0);
         let stream = dialer.dial("127.0.0.1", port, &mut call).unwrap();
@@ -260,8 +267,8 @@ mod tests {
     fn silent_peers_are_probed_as_the_settings_say() {
         let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
         assert_eq!(probes(Builder::default()), Some((thirty, ten, 3)));
-        let as_in_go = Builder::default().tcp_keepalive(thirty, thirty, 9);
+        let as_in_go = Builder::default().tcp_keep_alive(thirty, thirty, 9);
         assert_eq!(probes(as_in_go), Some((thirty, thirty, 9)));
-        assert_eq!(probes(Builder::default().no_tcp_keepalive()), None);
+        assert_eq!(probes(Builder::default().no_tcp_keep_alive()), None);
     }
 }

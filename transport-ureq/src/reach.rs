@@ -3,6 +3,8 @@
 use std::io;
 
 use etcd_v2_proto::proxy::{Proxies, Proxy};
+#[cfg(feature = "tls")]
+use etcd_v2_proto::tls::Security;
 use http::Uri;
 use http::uri::Scheme;
 
@@ -10,7 +12,7 @@ use crate::call::Call;
 use crate::dial::Dialer;
 use crate::socket::Socket;
 #[cfg(feature = "tls")]
-use crate::tls::Security;
+use crate::tls::Session;
 use crate::wire::Wire;
 
 /// How to reach the host of a URI.
@@ -49,7 +51,7 @@ impl Reach {
         };
         #[cfg(feature = "tls")]
         if is_https {
-            let session = self.security.secure(host, socket, call)?;
+            let session = Session::begin(&self.security, host, socket, call)?;
             return Ok(Wire::Secured(Box::new(session)));
         }
         Ok(Wire::Plain(socket))

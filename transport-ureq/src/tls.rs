@@ -2,13 +2,10 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, OnceLock};
 
-use etcd_v2_proto::Invalid;
+use etcd_v2_proto::tls::rustls::Error;
 use etcd_v2_proto::tls::rustls::client::ClientConnection;
-use etcd_v2_proto::tls::rustls::pki_types::ServerName;
-use etcd_v2_proto::tls::rustls::{ClientConfig, Error};
-use etcd_v2_proto::tls::{Tls, explain, explain_handshake};
+use etcd_v2_proto::tls::{Security, explain, explain_handshake};
 
 use crate::call::Call;
 use crate::socket::Socket;
@@ -17,47 +14,6 @@ use crate::socket::Socket;
 #[cfg(test)]
 mod tests;
 
-/// How connections to `https` endpoints are secured.
-#[derive(Clone, Default)]
-pub(crate) struct Security {
-    tls: Tls,
-    /// Made at the first connection, unless the settings were given.
-    config: OnceLock<Result<Arc<ClientConfig>, Invalid>>,
-}
-
-impl Security {
-    /// Looks at the settings now.
-    ///
-    /// # Errors
-    /// When they make no sense.
-    pub(crate) fn new(tls: Tls) -> Result<Self, Invalid> {
-        let config = OnceLock::from(Ok(tls.client_config()?));
-        Ok(Self { tls, config })
-    }
-
-    /// Makes a connection to this host secure.
-    ///
-    /// # Errors
-    /// When the handshake fails, in words for people, or the call has to be given up.
-    pub(crate) fn secure(
-        &self,
-        host: &str,
-        socket: Socket,
-        call: &mut Call,
-    ) -> io::Result<Session> {
-        let config = self.config.get_or_init(|| self.tls.client_config());
-        let config = config.as_ref().map_err(|error| io::Error::other(error.clone()))?;
-        let name = self.tls.server_name_for(host).map_err(io::Error::other)?;
-        Session::begin(socket, Arc::clone(config), name, call)
-    }
-}
-
-impl fmt::Debug for Security {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tls.fmt(f)
-    }
-}
-
 /// A secured connection.
 pub(crate) struct Session {
     socket: Socket,
@@ -65,12 +21,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn begin(
+    /// Makes a connection to this host secure.
+    ///
+    /// # Errors
+    /// When the handshake fails, in words for people, or the call has to be given up.
+    pub(crate) fn begin(
+        security: &Security,
+        host: &str,
         socket: Socket,
-        config: Arc<ClientConfig>,
-        name: ServerName<'static>,
         call: &mut Call,
     ) -> io::Result<Self> {
+        let (config, name) = security.for_host(host).map_err(io::Error::other)?;
         let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
         // What is written leaves at once, so nothing piles up.
         tls.set_buffer_limit(None);

@@ -2,6 +2,8 @@
 //!
 //! None of them is good for anything else: the keys are made for one run and never leave it.
 
+mod server;
+
 use std::{
     fs,
     path::{Path, PathBuf},

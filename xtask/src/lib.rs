@@ -1,5 +1,8 @@
 //! Real etcd servers for development: where one comes from, and how to run, disturb and stop it.
 //!
+//! For tests of the transports there are [certificates] and the [server's end](Stream) of a connection
+//! besides.
+//!
 //! The commands of `cargo xtask` are built on this, and so are the tests that need a server. None
 //! of it depends on the crates it is used for.
 //!
@@ -22,6 +25,8 @@
 pub mod certificates;
 mod obtain;
 pub mod server;
+mod stream;
 mod version;
 
 pub use obtain::{Release, obtain, obtain_release, root};
+pub use stream::Stream;

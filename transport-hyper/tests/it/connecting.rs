@@ -115,7 +115,8 @@ async fn connections_are_probed_and_do_not_delay() {
         (Duration::from_secs(30), Duration::from_secs(10), 3)
     );
 
-    let often = TcpConnector::new().keep_alive(Duration::from_secs(5), Duration::from_secs(1), 2);
+    let often =
+        TcpConnector::new().tcp_keep_alive(Duration::from_secs(5), Duration::from_secs(1), 2);
     let stream = connect(often).await;
     #[cfg(target_os = "linux")]
     assert_eq!(
@@ -124,18 +125,46 @@ async fn connections_are_probed_and_do_not_delay() {
     );
     assert!(stream.inner().nodelay().unwrap());
 
-    // Go's figures.
-    let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(30));
-    let stream = connect(TcpConnector::new().keep_alive(idle, interval, 9)).await;
-    #[cfg(target_os = "linux")]
-    {
-        let socket = socket2::SockRef::from(stream.inner());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), idle);
-        assert_eq!(socket.tcp_keepalive_interval().unwrap(), interval);
-        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 9);
-    }
-    assert!(socket2::SockRef::from(stream.inner()).keepalive().unwrap());
-
-    let stream = connect(TcpConnector::new().without_keep_alive()).await;
+    let stream = connect(TcpConnector::new().no_tcp_keep_alive()).await;
     assert!(!socket2::SockRef::from(stream.inner()).keepalive().unwrap());
+}
+
+// Other systems do not tell.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_are_probed_as_the_builder_says() {
+    use crate::{eventually, get, tasks};
+
+    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+    let server = Server::echo();
+    for (builder, expected) in [
+        (HyperTransport::builder(), Some(0..=30)),
+        (HyperTransport::builder().tcp_keep_alive(HOUR, HOUR, 9), Some(3000..=3600)),
+        (HyperTransport::builder().no_tcp_keep_alive(), None),
+    ] {
+        let transport = builder.build();
+        ask(&transport, get(&server, "/a")).await.unwrap();
+        eventually("the next probe is due as expected", || match &expected {
+            Some(range) => {
+                next_probe(server.address.port()).is_some_and(|left| range.contains(&left))
+            }
+            None => next_probe(server.address.port()).is_none(),
+        })
+        .await;
+        drop(transport);
+        tasks(0).await;
+    }
+}
+
+/// After how many seconds the system probes the only connection to this port, if it will.
+#[cfg(target_os = "linux")]
+fn next_probe(port: u16) -> Option<u64> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let peer = format!("0100007F:{port:04X}");
+    let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // State 1 is an open connection.
+    let row = rows.find(|row| row[2] == peer && row[3] == "01").unwrap();
+    // Timer 2 is that of keep-alive; its time is in hundredths of a second.
+    let left = row[5].strip_prefix("02:")?;
+    Some(u64::from_str_radix(left, 16).unwrap() / 100)
 }

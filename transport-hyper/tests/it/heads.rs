@@ -119,10 +119,10 @@ async fn a_head_may_have_64_kib_and_no_more() {
 
 #[tokio::test]
 async fn the_limit_of_the_head_can_be_set_either_way() {
-    let small = || HyperTransport::builder().header_limit(1000).build();
+    let small = || HyperTransport::builder().max_head(1000).build();
     answer_with_header_of(900, small()).await.unwrap();
     answer_with_header_of(1000, small()).await.unwrap_err();
-    let large = HyperTransport::builder().header_limit(1 << 20).build();
+    let large = HyperTransport::builder().max_head(1 << 20).build();
     answer_with_header_of(1_000_000, large).await.unwrap();
 }
 

@@ -198,13 +198,30 @@ async fn no_more_connections_are_kept_than_allowed() {
 
 #[tokio::test]
 async fn nothing_is_kept_if_nothing_may_be() {
-    let server = Server::echo();
-    let transport = HyperTransport::builder().max_idle_per_origin(0).build();
-    for number in 1..4 {
-        ask(&transport, get(&server, "/a")).await.unwrap();
-        eventually("it is closed", || server.closed() == number).await;
+    let none = HyperTransport::builder().max_idle(0);
+    let none_per_origin = HyperTransport::builder().max_idle_per_origin(0);
+    for transport in [none.build(), none_per_origin.build()] {
+        let server = Server::echo();
+        for number in 1..4 {
+            ask(&transport, get(&server, "/a")).await.unwrap();
+            eventually("it is closed", || server.closed() == number).await;
+        }
+        tasks(0).await;
     }
-    tasks(0).await;
+}
+
+#[tokio::test]
+async fn the_connection_that_was_not_used_for_the_longest_time_makes_room() {
+    let servers = [Server::echo(), Server::echo(), Server::echo()];
+    let transport = HyperTransport::builder().max_idle(2).build();
+    for server in [&servers[0], &servers[1], &servers[0], &servers[2]] {
+        ask(&transport, get(server, "/a")).await.unwrap();
+    }
+    eventually("one is closed", || servers[1].closed() == 1).await;
+    for server in &servers {
+        ask(&transport, get(server, "/a")).await.unwrap();
+    }
+    assert_eq!(servers.each_ref().map(Server::accepted), [1, 2, 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(feature = "ring")]
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::ServerConfig;
+use xtask::Stream;
 
 use crate::PATIENCE;
 
@@ -34,13 +35,6 @@ pub(crate) struct Peer {
     pub(crate) number: usize,
 }
 
-/// The server's end of what a connection consists of.
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    #[cfg(feature = "ring")]
-    Secured(Box<StreamOwned<ServerConnection, TcpStream>>),
-}
-
 impl Server {
     /// Serves each connection with `handler`, in a thread of its own.
     pub(crate) fn start(handler: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
@@ -60,10 +54,7 @@ impl Server {
         config: Arc<ServerConfig>,
         handler: impl Fn(&mut Peer) + Send + Sync + 'static,
     ) -> Self {
-        let secure = move |stream| {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            Stream::Secured(Box::new(StreamOwned::new(connection, stream)))
-        };
+        let secure = move |stream| Stream::secured(Arc::clone(&config), stream).unwrap();
         Self::over("https", TcpListener::bind("127.0.0.1:0").unwrap(), secure, handler)
     }
 
@@ -212,44 +203,6 @@ impl Peer {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(other.local_addr().unwrap()).unwrap();
         self.stream = Stream::Plain(stream);
-    }
-}
-
-impl Stream {
-    pub(crate) fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => &stream.sock,
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(buffer),
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => stream.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => stream.flush(),
-        }
     }
 }
 

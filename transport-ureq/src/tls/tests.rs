@@ -3,35 +3,20 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use etcd_v2_proto::tls::Tls;
 use etcd_v2_proto::{Interrupt, Timing};
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::ALL_VERSIONS;
+use xtask::Stream;
+use xtask::certificates::Authority;
 
 use super::*;
 
 /// Accepts one connection, and says goodbye to a client that shows no certificate.
 fn turn_away(listener: &TcpListener) {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let clients =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(clients.build().unwrap())
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let tls = ServerConnection::new(Arc::new(config)).unwrap();
-    let mut stream = StreamOwned::new(tls, listener.accept().unwrap().0);
+    let authority = Authority::new("CA of the test").unwrap();
+    let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
+    let config = pair.server(ALL_VERSIONS, Some(&authority)).unwrap();
+    let mut stream = Stream::secured(config, listener.accept().unwrap().0).unwrap();
     stream.read_exact(&mut [0]).unwrap_err();
 }
 
@@ -43,7 +28,7 @@ fn what_a_server_said_before_it_hung_up_is_heard_even_if_nothing_can_be_sent() {
     let security = Security::new(Tls::new().danger_accept_any_certificate()).unwrap();
     let mut call = Call::to_send(Timing::default(), &Interrupt::never(), 0);
     let socket = Socket::new(TcpStream::connect(address).unwrap());
-    let mut session = security.secure("127.0.0.1", socket, &mut call).unwrap();
+    let mut session = Session::begin(&security, "127.0.0.1", socket, &mut call).unwrap();
     server.join().unwrap();
     // Whatever arrives after this is answered with a reset.
     while session.socket.without_waiting(|stream| stream.write(&[0])).is_ok() {

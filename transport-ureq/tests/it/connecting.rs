@@ -73,7 +73,8 @@ fn interrupt_used_while_connecting_counts_when_the_limit_is_reached() {
                 thread::sleep(SHORT / 4);
                 way(&interrupt);
             });
-            let timing = Timing::new(Some(SHORT), None);
+            // Long enough for the other thread to get its turn on a busy machine.
+            let timing = Timing::new(Some(10 * SHORT), None);
             UreqTransport::new().send(get(&deaf.url()), timing, &interrupt)
         });
         let failure = result.err().unwrap();

@@ -168,7 +168,7 @@ fn head_that_never_ends_is_cut_off_at_its_limit() {
             peer.say("HTTP/1.1 200 OK\r\nA: ");
             while peer.say(line.repeat(100)) {}
         });
-        let transport = UreqTransport::builder().max_header(limit).build();
+        let transport = UreqTransport::builder().max_head(limit).build();
         let failure = failure(&transport, get(&server.url("/")));
         assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken));
         println!("{failure}");

@@ -220,9 +220,9 @@ fn connections_are_given_up_when_the_server_says_so() {
 #[test]
 fn limits_of_the_pool_hold() {
     let none = UreqTransport::builder().max_idle(0);
-    let none_per_host = UreqTransport::builder().max_idle_per_host(0);
-    let too_old = UreqTransport::builder().idle_age(Duration::ZERO);
-    for builder in [none, none_per_host, too_old] {
+    let none_per_origin = UreqTransport::builder().max_idle_per_origin(0);
+    let too_old = UreqTransport::builder().idle_timeout(Some(Duration::ZERO));
+    for builder in [none, none_per_origin, too_old] {
         let server = Server::answering(OK);
         let transport = builder.build();
         for _ in 0..3 {
@@ -230,6 +230,16 @@ fn limits_of_the_pool_hold() {
         }
         assert_eq!(server.accepted(), 3);
     }
+}
+
+#[test]
+fn the_connection_that_was_not_used_for_the_longest_time_makes_room() {
+    let servers = [(); 3].map(|()| Server::answering(OK));
+    let transport = UreqTransport::builder().max_idle(2).idle_timeout(None).build();
+    for number in [0, 1, 0, 2, 0, 1, 2] {
+        ask(&transport, get(&servers[number].url("/"))).unwrap();
+    }
+    assert_eq!(servers.each_ref().map(Server::accepted), [1, 2, 2]);
 }
 
 #[test]
@@ -255,7 +265,7 @@ fn many_threads_share_one_transport() {
             peer.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
         }
     });
-    let transport = Arc::new(UreqTransport::builder().max_idle_per_host(THREADS).build());
+    let transport = Arc::new(UreqTransport::builder().max_idle_per_origin(THREADS).build());
     let (url, together) = (server.url("/"), Barrier::new(THREADS));
     let slowest = Mutex::new(Duration::ZERO);
     thread::scope(|scope| {

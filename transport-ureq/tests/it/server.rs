@@ -1,6 +1,6 @@
 //! A server that follows a script, with a thread for every connection.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(feature = "ring")]
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::ServerConfig;
+use xtask::Stream;
 
 use crate::PATIENCE;
 
@@ -34,13 +35,6 @@ pub(crate) struct Peer {
     shared: Arc<Shared>,
 }
 
-/// The server's end of what a connection consists of.
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    #[cfg(feature = "ring")]
-    Secured(Box<StreamOwned<ServerConnection, TcpStream>>),
-}
-
 impl Server {
     pub(crate) fn start(script: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
@@ -56,10 +50,7 @@ impl Server {
         config: Arc<ServerConfig>,
         script: impl Fn(Peer) + Send + Sync + 'static,
     ) -> Self {
-        let secure = move |stream| {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            Stream::Secured(Box::new(StreamOwned::new(connection, stream)))
-        };
+        let secure = move |stream| Stream::secured(Arc::clone(&config), stream).unwrap();
         Self::over("https", TcpListener::bind("127.0.0.1:0").unwrap(), secure, script)
     }
 
@@ -182,44 +173,6 @@ impl Peer {
     /// Ends the connection with a reset.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(self.stream.socket()).set_linger(Some(Duration::ZERO)).unwrap();
-    }
-}
-
-impl Stream {
-    pub(crate) fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => &stream.sock,
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(buffer),
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => stream.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            #[cfg(feature = "ring")]
-            Self::Secured(stream) => stream.flush(),
-        }
     }
 }
 

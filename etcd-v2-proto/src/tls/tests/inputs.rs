@@ -105,3 +105,20 @@ fn danger_is_visible() {
     assert!(safe.contains("accepts_any_certificate: false"), "{safe}");
     assert!(danger.contains("accepts_any_certificate: true"), "{danger}");
 }
+
+#[test]
+fn settings_are_looked_at_once() {
+    let security = Security::new(Tls::new().danger_accept_any_certificate()).unwrap();
+    let copy = security.clone();
+    let (config, name) = security.for_host("[::1]").unwrap();
+    assert_eq!(name, ServerName::from("::1".parse::<IpAddr>().unwrap()));
+    for security in [&security, &copy] {
+        let (again, name) = security.for_host("etcd.test").unwrap();
+        assert!(Arc::ptr_eq(&config, &again));
+        assert_eq!(name, ServerName::try_from("etcd.test").unwrap());
+    }
+    assert_eq!(security.for_host("no name").unwrap_err().field, "server name");
+
+    let nonsense = Security::new(Tls::new().only_ca_pem("nonsense"));
+    assert_eq!(nonsense.unwrap_err().field, "CA certificate");
+}

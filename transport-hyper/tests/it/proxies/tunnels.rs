@@ -5,7 +5,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 
 use super::*;
-use crate::certificates::Authority;
+use xtask::certificates::Authority;
+
+use crate::certificates::{Trusted, authority};
 use crate::server::Peer;
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -38,7 +40,7 @@ fn transport(authority: &Authority, proxy: &str) -> HyperTransport {
 }
 
 fn answering(authority: &Authority) -> Server {
-    Server::secured(authority.server(), |peer| {
+    Server::secured(authority.server().unwrap(), |peer| {
         while peer.request().is_some() {
             peer.answer("ok");
         }
@@ -47,7 +49,7 @@ fn answering(authority: &Authority) -> Server {
 
 #[tokio::test]
 async fn a_tunnel_is_made_once_and_serves_many_requests() {
-    let authority = Authority::new();
+    let authority = authority();
     let server = answering(&authority);
     let proxy = proxy_to(server.address);
     let transport = transport(&authority, &format!("me:secret@{}", proxy.address));
@@ -69,7 +71,7 @@ async fn a_tunnel_is_made_once_and_serves_many_requests() {
 
 #[tokio::test]
 async fn each_scheme_has_its_proxy() {
-    let authority = Authority::new();
+    let authority = authority();
     let server = answering(&authority);
     let (plain, tunnels) = (Server::echo(), proxy_to(server.address));
     let (http, https) = (plain.url(""), tunnels.url(""));
@@ -89,7 +91,7 @@ async fn each_scheme_has_its_proxy() {
 
 #[tokio::test]
 async fn certificates_are_checked_through_a_tunnel() {
-    let authority = Authority::new();
+    let authority = authority();
     let server = answering(&authority);
     let proxy = proxy_to(server.address);
     let transport = transport(&authority, &proxy.url(""));
@@ -108,7 +110,7 @@ async fn refusal(login: &str, answer: &'static str) -> String {
         }
     });
     let address = proxy.address.to_string();
-    let transport = transport(&Authority::new(), &format!("http://{login}{address}"));
+    let transport = transport(&authority(), &format!("http://{login}{address}"));
     let failure = failure(&transport, put_at("https://etcd.test:2379/")).await;
     assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
     failure.to_string().replace(&address, "PROXY")
@@ -155,7 +157,7 @@ async fn asking_for_a_tunnel_is_part_of_connecting() {
         peer.request();
         peer.drain();
     });
-    let tunnelling = transport(&Authority::new(), &proxy.url(""));
+    let tunnelling = transport(&authority(), &proxy.url(""));
     for (number, timing) in [
         Timing::new(Some(SECOND), Some(9 * SECOND)),
         Timing::new(None, Some(SECOND)),
@@ -183,7 +185,7 @@ async fn interrupts_end_the_wait_for_a_tunnel() {
         peer.request();
         peer.drain();
     });
-    let (transport, interrupt) = (transport(&Authority::new(), &proxy.url("")), Interrupt::new());
+    let (transport, interrupt) = (transport(&authority(), &proxy.url("")), Interrupt::new());
     let call = tokio::spawn({
         let interrupt = interrupt.clone();
         async move {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use etcd_v2_proto::{Cause, Interrupt, Stage, Timing};
 use transport_hyper::HyperTransport;
 
-use crate::certificates::Authority;
+use crate::certificates::{Trusted, authority};
 use crate::clock::Clock;
 use crate::connectors::Slow;
 use crate::server::{Peer, Server};
@@ -41,7 +41,7 @@ async fn tls_to_a_plain_port_says_so() {
             peer.write(answer);
         });
         let request = put_at(&server.url_by("https", "/"));
-        let failure = failure(&Authority::new().transport(), request).await;
+        let failure = failure(&authority().transport(), request).await;
         assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
         assert!(failure.to_string().contains(expected), "{failure}");
     }
@@ -54,7 +54,7 @@ async fn a_reset_in_the_handshake_is_explained() {
         peer.reset();
     });
     let request = put_at(&server.url_by("https", "/"));
-    let failure = failure(&Authority::new().transport(), request).await;
+    let failure = failure(&authority().transport(), request).await;
     assert_eq!(failure.stage(), Stage::BeforeSend);
     let text = "the server reset the connection during the TLS handshake: it may not speak TLS";
     assert!(failure.to_string().contains(text), "{failure}");
@@ -62,8 +62,9 @@ async fn a_reset_in_the_handshake_is_explained() {
 
 #[tokio::test]
 async fn plain_http_to_a_tls_port_says_so() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |peer| while peer.request().is_some() {});
+    let authority = authority();
+    let server =
+        Server::secured(authority.server().unwrap(), |peer| while peer.request().is_some() {});
     let request = put_at(&server.url_by("http", "/"));
     let failure = failure(&HyperTransport::new(), request).await;
     assert_eq!(failure.stage(), Stage::AfterSend);
@@ -87,7 +88,7 @@ async fn a_server_that_hangs_up_on_plain_http_may_want_tls() {
 async fn the_handshake_has_its_limit_counted_from_the_end_of_connecting() {
     let clock = Clock::hold();
     let (server, is_greeted) = silent();
-    let tls = Authority::new().tls();
+    let tls = authority().tls();
     let transport = HyperTransport::builder().connector(Slow(2 * SECOND)).tls(tls).unwrap().build();
     for (timing, limit) in [
         (Timing::new(Some(3 * SECOND), None).with_handshake(Some(3 * SECOND)), 3 * SECOND),
@@ -113,10 +114,10 @@ async fn the_handshake_has_its_limit_counted_from_the_end_of_connecting() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_for_the_handshake_does_not_cover_the_answer() {
     let clock = Clock::hold();
-    let authority = Authority::new();
+    let authority = authority();
     let (go, may_go) = mpsc::channel::<()>();
     let may_go = std::sync::Mutex::new(may_go);
-    let server = Server::secured(authority.server(), move |peer| {
+    let server = Server::secured(authority.server().unwrap(), move |peer| {
         peer.request();
         may_go.lock().unwrap().recv_timeout(PATIENCE).unwrap();
         peer.answer("ok");
@@ -152,7 +153,7 @@ async fn a_server_that_dribbles_does_not_prolong_the_handshake() {
     let limit = Duration::from_millis(60);
     let timing = Timing::default().with_handshake(Some(limit));
     let request = put_at(&server.url_by("https", "/"));
-    let transport = Authority::new().transport();
+    let transport = authority().transport();
     let began = Instant::now();
     let failure = failure_within(&transport, request, timing, &Interrupt::never()).await;
     assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::TimedOut));
@@ -166,8 +167,7 @@ async fn interrupts_end_a_handshake_at_once() {
     {
         let (server, is_greeted) = silent();
         let interrupt = Interrupt::new();
-        let (transport, request) =
-            (Authority::new().transport(), put_at(&server.url_by("https", "/")));
+        let (transport, request) = (authority().transport(), put_at(&server.url_by("https", "/")));
         let call = tokio::spawn({
             let interrupt = interrupt.clone();
             async move { failure_within(&transport, request, Timing::default(), &interrupt).await }
@@ -183,7 +183,7 @@ async fn interrupts_end_a_handshake_at_once() {
 #[tokio::test]
 async fn dropping_a_call_in_the_handshake_closes_its_socket() {
     let (server, is_greeted) = silent();
-    let (transport, request) = (Authority::new().transport(), get_at(&server.url_by("https", "/")));
+    let (transport, request) = (authority().transport(), get_at(&server.url_by("https", "/")));
     let call = tokio::spawn(async move { failure(&transport, request).await });
     eventually("the handshake has begun", || is_greeted.try_recv().is_ok()).await;
     call.abort();
@@ -192,9 +192,9 @@ async fn dropping_a_call_in_the_handshake_closes_its_socket() {
 
 #[tokio::test]
 async fn servers_are_told_why_a_handshake_failed() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (authority(), authority());
     let (said, was_said) = mpsc::channel();
-    let server = Server::secured(other.server(), move |peer: &mut Peer| {
+    let server = Server::secured(other.server().unwrap(), move |peer: &mut Peer| {
         said.send(peer.stream.read(&mut [0]).unwrap_err().to_string()).unwrap();
     });
     failure(&authority.transport(), get(&server, "/")).await;
@@ -204,8 +204,8 @@ async fn servers_are_told_why_a_handshake_failed() {
 
 #[tokio::test]
 async fn a_failed_handshake_leaves_the_transport_as_it_was() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |peer| {
         if peer.number > 1 {
             peer.request();
             peer.answer("ok");

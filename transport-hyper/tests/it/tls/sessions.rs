@@ -8,9 +8,11 @@ use http::Method;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection};
 use transport_hyper::HyperTransport;
+use xtask::Stream;
+use xtask::certificates::Authority;
 
-use crate::certificates::Authority;
-use crate::server::{Peer, Server, Stream};
+use crate::certificates::{Trusted, authority};
+use crate::server::{Peer, Server};
 use crate::{PATIENCE, ask, eventually, failure, failure_within, get, put, request, tasks};
 
 /// What only the TLS side of a peer can do.
@@ -27,15 +29,15 @@ fn goodbye(peer: &mut Peer) {
 
 /// One configuration for each version, with many tickets for the newer one.
 pub(super) fn versions(authority: &Authority) -> [Arc<ServerConfig>; 2] {
-    let pair = authority.issue(&["127.0.0.1"]);
-    let mut newer = Arc::unwrap_or_clone(pair.server(&[&TLS13], None));
+    let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
+    let mut newer = Arc::unwrap_or_clone(pair.server(&[&TLS13], None).unwrap());
     newer.send_tls13_tickets = 8;
-    [pair.server(&[&TLS12], None), Arc::new(newer)]
+    [pair.server(&[&TLS12], None).unwrap(), Arc::new(newer)]
 }
 
 #[tokio::test]
 async fn one_connection_serves_many_requests() {
-    let authority = Authority::new();
+    let authority = authority();
     for config in versions(&authority) {
         let server = Server::secured(config, |peer| {
             while peer.request().is_some() {
@@ -53,7 +55,7 @@ async fn one_connection_serves_many_requests() {
 
 /// Acts on an idle connection when told to.
 fn when_idle(act: impl Fn(&mut Peer) + Send + Sync + 'static) -> (Server, impl Fn(), Authority) {
-    let authority = Authority::new();
+    let authority = authority();
     let ((idle, is_idle), (done, is_done)) = (mpsc::channel(), mpsc::channel());
     let is_idle = Mutex::new(is_idle);
     let server = Server::secured(versions(&authority)[1].clone(), move |peer| {
@@ -104,7 +106,7 @@ async fn data_on_an_idle_connection_spoils_it() {
 
 #[tokio::test]
 async fn connections_closed_while_idle_are_found_out_before_sending() {
-    let authority = Authority::new();
+    let authority = authority();
     for config in versions(&authority) {
         for end in [goodbye as fn(&mut Peer), Peer::close, Peer::reset] {
             for method in [Method::GET, Method::PUT] {
@@ -131,10 +133,10 @@ async fn connections_closed_while_idle_are_found_out_before_sending() {
 
 #[tokio::test]
 async fn a_connection_that_ends_as_we_send_is_after_sending_and_not_repeated() {
-    let authority = Authority::new();
+    let authority = authority();
     for end in [goodbye as fn(&mut Peer), Peer::close, Peer::reset] {
         for method in [Method::GET, Method::PUT] {
-            let server = Server::secured(authority.server(), move |peer| {
+            let server = Server::secured(authority.server().unwrap(), move |peer| {
                 peer.request();
                 peer.answer("ok");
                 peer.request();
@@ -151,8 +153,8 @@ async fn a_connection_that_ends_as_we_send_is_after_sending_and_not_repeated() {
 
 #[tokio::test]
 async fn interrupts_end_the_wait_for_an_answer() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), move |peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), move |peer| {
         peer.request();
         peer.drain();
     });
@@ -171,9 +173,9 @@ async fn interrupts_end_the_wait_for_an_answer() {
 
 #[tokio::test]
 async fn dropping_an_answer_or_the_transport_closes_with_the_word_of_tls() {
-    let authority = Authority::new();
+    let authority = authority();
     let (closed, is_closed) = mpsc::channel();
-    let server = Server::secured(authority.server(), move |peer| {
+    let server = Server::secured(authority.server().unwrap(), move |peer| {
         peer.request();
         peer.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
         let rest = [b"".as_slice(), b"k"][peer.number - 1];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use etcd_v2_proto::Stage;
 use transport_hyper::HyperTransport;
 
-use crate::certificates::Authority;
+use crate::certificates::{Trusted, authority};
 use crate::connectors::{Noting, Terminating};
 use crate::server::Server;
 use crate::tls::sessions::{versions, with_tls};
@@ -13,7 +13,7 @@ use crate::{ask, failure, get, get_at, put};
 
 #[tokio::test]
 async fn only_a_body_without_a_length_has_to_end_with_the_word_of_tls() {
-    let authority = Authority::new();
+    let authority = authority();
     for (answer, announced, whole) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", false, true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", true, true),
@@ -25,7 +25,7 @@ async fn only_a_body_without_a_length_has_to_end_with_the_word_of_tls() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", true, false),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", false, false),
     ] {
-        let server = Server::secured(authority.server(), move |peer| {
+        let server = Server::secured(authority.server().unwrap(), move |peer| {
             peer.request();
             peer.write(answer);
             if announced {
@@ -44,7 +44,7 @@ async fn only_a_body_without_a_length_has_to_end_with_the_word_of_tls() {
 
 #[tokio::test]
 async fn large_bodies_go_both_ways() {
-    let authority = Authority::new();
+    let authority = authority();
     for config in versions(&authority) {
         let server = Server::secured(config, |peer| {
             while let Some(request) = peer.request() {
@@ -63,8 +63,8 @@ async fn large_bodies_go_both_ways() {
 
 #[tokio::test]
 async fn head_and_body_leave_together() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |peer| {
         let text = String::from_utf8(peer.read_once()).unwrap();
         let whole = text.starts_with("PUT / HTTP/1.1\r\n") && text.ends_with("\r\n\r\nvalue=1");
         assert!(whole, "{text}");
@@ -75,8 +75,8 @@ async fn head_and_body_leave_together() {
 
 #[tokio::test]
 async fn tls_is_spoken_over_any_connector_which_need_not_know_about_it() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |peer| {
         while peer.request().is_some() {
             peer.answer("ok");
         }
@@ -98,8 +98,8 @@ async fn tls_is_spoken_over_any_connector_which_need_not_know_about_it() {
 
 #[tokio::test]
 async fn a_connector_with_tls_of_its_own_is_asked_for_https_and_left_alone() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |peer| {
         while peer.request().is_some() {
             peer.answer("ok");
         }

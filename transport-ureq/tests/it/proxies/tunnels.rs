@@ -8,7 +8,9 @@ use std::thread;
 use etcd_v2_proto::Failure;
 
 use super::*;
-use crate::certificates::Authority;
+use xtask::certificates::Authority;
+
+use crate::certificates::{Trusted, authority};
 use crate::patient;
 use crate::server::Peer;
 
@@ -42,7 +44,7 @@ fn transport(authority: &Authority, proxy: &str) -> UreqTransport {
 }
 
 fn answering(authority: &Authority) -> Server {
-    Server::secured(authority.server(), |mut peer| {
+    Server::secured(authority.server().unwrap(), |mut peer| {
         while peer.request().is_some() {
             peer.say(OK);
         }
@@ -51,7 +53,7 @@ fn answering(authority: &Authority) -> Server {
 
 #[test]
 fn a_tunnel_is_made_once_and_serves_many_requests() {
-    let authority = Authority::new();
+    let authority = authority();
     let server = answering(&authority);
     let proxy = proxy_to(server.address());
     let transport = transport(&authority, &format!("me:secret@{}", proxy.address()));
@@ -73,7 +75,7 @@ fn a_tunnel_is_made_once_and_serves_many_requests() {
 
 #[test]
 fn each_scheme_has_its_proxy() {
-    let authority = Authority::new();
+    let authority = authority();
     let server = answering(&authority);
     let (plain, tunnels) = (Server::answering(OK), proxy_to(server.address()));
     let (http, https) = (plain.url(""), tunnels.url(""));
@@ -93,7 +95,7 @@ fn each_scheme_has_its_proxy() {
 
 #[test]
 fn certificates_are_checked_through_a_tunnel() {
-    let authority = Authority::new();
+    let authority = authority();
     let server = answering(&authority);
     let proxy = proxy_to(server.address());
     let transport = transport(&authority, &proxy.url(""));
@@ -112,7 +114,7 @@ fn refusal(login: &str, answer: &'static str) -> (Failure, String) {
         }
     });
     let address = proxy.address().to_string();
-    let transport = transport(&Authority::new(), &format!("http://{login}{address}"));
+    let transport = transport(&authority(), &format!("http://{login}{address}"));
     let failure = failure(&transport, put("https://etcd.test:2379/", "v"));
     assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
     let text = failure.to_string().replace(&address, "PROXY");
@@ -156,7 +158,7 @@ fn proxies_that_refuse_are_explained() {
 
 #[test]
 fn asking_for_a_tunnel_is_part_of_connecting() {
-    let authority = Authority::new();
+    let authority = authority();
     for say in ["", "HTTP/1.1 200 OK\r\nX: "] {
         let proxy = Server::start(move |mut peer| {
             peer.request();
@@ -191,7 +193,7 @@ fn interrupts_end_the_wait_for_a_tunnel() {
         asked.send(()).unwrap();
         peer.sees_close();
     });
-    let (transport, interrupt) = (transport(&Authority::new(), &proxy.url("")), Interrupt::new());
+    let (transport, interrupt) = (transport(&authority(), &proxy.url("")), Interrupt::new());
     let result = thread::scope(|scope| {
         let stopper = interrupt.clone();
         scope.spawn(move || {

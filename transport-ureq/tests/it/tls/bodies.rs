@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcd_v2_proto::{Cause, Interrupt, Stage};
 
-use crate::certificates::Authority;
+use crate::certificates::{Trusted, authority};
 use crate::server::Server;
 use crate::tls::sessions::{versions, with_tls};
 use crate::{PATIENCE, ask, get, put, rest, send};
@@ -14,7 +14,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[test]
 fn only_a_body_without_a_length_has_to_end_with_the_word_of_tls() {
-    let authority = Authority::new();
+    let authority = authority();
     for (answer, announced, whole) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", false, true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", true, true),
@@ -26,7 +26,7 @@ fn only_a_body_without_a_length_has_to_end_with_the_word_of_tls() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", true, false),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", false, false),
     ] {
-        let server = Server::secured(authority.server(), move |mut peer| {
+        let server = Server::secured(authority.server().unwrap(), move |mut peer| {
             peer.request();
             peer.say(answer);
             if announced {
@@ -46,7 +46,7 @@ fn only_a_body_without_a_length_has_to_end_with_the_word_of_tls() {
 
 #[test]
 fn large_bodies_go_both_ways() {
-    let authority = Authority::new();
+    let authority = authority();
     for config in versions(&authority) {
         let server = Server::secured(config, |mut peer| {
             while let Some(request) = peer.request() {
@@ -67,8 +67,8 @@ fn large_bodies_go_both_ways() {
 
 #[test]
 fn head_and_body_leave_together() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |mut peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |mut peer| {
         let text = peer.read_once();
         assert!(
             text.starts_with("PUT / HTTP/1.1\r\n") && text.ends_with("\r\n\r\nvalue=v"),
@@ -82,10 +82,10 @@ fn head_and_body_leave_together() {
 
 #[test]
 fn a_body_goes_on_after_its_limit() {
-    let authority = Authority::new();
+    let authority = authority();
     let (go, may_go) = mpsc::channel();
     let may_go = Mutex::new(may_go);
-    let server = Server::secured(authority.server(), move |mut peer| {
+    let server = Server::secured(authority.server().unwrap(), move |mut peer| {
         peer.request();
         peer.say("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
         may_go.lock().unwrap().recv_timeout(PATIENCE).unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use etcd_v2_proto::{BlockingTransport, Cause, Interrupt, Stage, Timing};
 
-use crate::certificates::Authority;
+use crate::certificates::{Trusted, authority};
 use crate::server::Server;
 use crate::{PATIENCE, ask, failure, get, patient, put};
 
@@ -31,7 +31,7 @@ fn tls_to_a_plain_port_says_so() {
             peer.read_once_raw();
             peer.say(answer);
         });
-        let failure = failure(&Authority::new().transport(), put(&secured(&server), "v"));
+        let failure = failure(&authority().transport(), put(&secured(&server), "v"));
         assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
         assert!(failure.to_string().contains(expected), "{failure}");
     }
@@ -43,7 +43,7 @@ fn a_reset_in_the_handshake_is_explained() {
         peer.read_once_raw();
         peer.reset();
     });
-    let failure = failure(&Authority::new().transport(), put(&secured(&server), "v"));
+    let failure = failure(&authority().transport(), put(&secured(&server), "v"));
     assert_eq!(failure.stage(), Stage::BeforeSend);
     let text = "the server reset the connection during the TLS handshake: it may not speak TLS";
     assert!(failure.to_string().contains(text), "{failure}");
@@ -51,8 +51,9 @@ fn a_reset_in_the_handshake_is_explained() {
 
 #[test]
 fn plain_http_to_a_tls_port_says_so() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |mut peer| while peer.request().is_some() {});
+    let authority = authority();
+    let server =
+        Server::secured(authority.server().unwrap(), |mut peer| while peer.request().is_some() {});
     let url = server.url("/").replace("https://", "http://");
     let failure = failure(&authority.transport(), put(&url, "v"));
     assert_eq!(failure.stage(), Stage::AfterSend);
@@ -63,7 +64,7 @@ fn plain_http_to_a_tls_port_says_so() {
 #[test]
 fn the_limit_for_the_handshake_is_before_sending() {
     let server = Server::start(|mut peer| while !peer.sees_close() {});
-    let transport = Authority::new().transport();
+    let transport = authority().transport();
     for timing in [
         patient().with_handshake(Some(SHORT)),
         Timing::new(None, Some(SHORT)),
@@ -89,7 +90,7 @@ fn a_server_that_dribbles_does_not_prolong_the_handshake() {
         });
         let began = Instant::now();
         let timing = patient().with_handshake(Some(SHORT));
-        let transport = Authority::new().transport();
+        let transport = authority().transport();
         let result = transport.send(get(&secured(&server)), timing, &Interrupt::never());
         let failure = result.err().unwrap();
         assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::TimedOut));
@@ -99,8 +100,8 @@ fn a_server_that_dribbles_does_not_prolong_the_handshake() {
 
 #[test]
 fn the_limit_for_connecting_does_not_cover_the_handshake() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |mut peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |mut peer| {
         thread::sleep(SHORT * 2);
         peer.request();
         peer.say(OK);
@@ -113,8 +114,8 @@ fn the_limit_for_connecting_does_not_cover_the_handshake() {
 
 #[test]
 fn the_limit_for_the_handshake_does_not_cover_the_answer() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |mut peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |mut peer| {
         peer.request();
         thread::sleep(SHORT * 5);
         peer.say(OK);
@@ -127,7 +128,7 @@ fn the_limit_for_the_handshake_does_not_cover_the_answer() {
 
 #[test]
 fn interrupts_end_a_handshake_at_once() {
-    let transport = Authority::new().transport();
+    let transport = authority().transport();
     for (way, cause) in
         [(Interrupt::stop as fn(&Interrupt), Cause::Stopped), (Interrupt::leave, Cause::Left)]
     {
@@ -154,9 +155,9 @@ fn interrupts_end_a_handshake_at_once() {
 
 #[test]
 fn servers_are_told_why_a_handshake_failed() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (authority(), authority());
     let (said, was_said) = mpsc::channel();
-    let server = Server::secured(other.server(), move |mut peer| {
+    let server = Server::secured(other.server().unwrap(), move |mut peer| {
         said.send(peer.stream.read(&mut [0]).unwrap_err().to_string()).unwrap();
     });
     failure(&authority.transport(), get(&server.url("/")));
@@ -166,8 +167,8 @@ fn servers_are_told_why_a_handshake_failed() {
 
 #[test]
 fn a_failed_handshake_leaves_the_transport_as_it_was() {
-    let authority = Authority::new();
-    let server = Server::secured(authority.server(), |mut peer| {
+    let authority = authority();
+    let server = Server::secured(authority.server().unwrap(), |mut peer| {
         if peer.number > 0 {
             peer.request();
             peer.say(OK);

@@ -6,11 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use etcd_v2_proto::{BlockingTransport, Cause, Interrupt, Stage};
-use rustls::ServerConfig;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ALL_VERSIONS, ServerConfig};
+use xtask::Stream;
+use xtask::certificates::Authority;
 
-use crate::certificates::{Authority, BOTH};
-use crate::server::{Peer, Server, Stream};
+use crate::certificates::{Trusted, authority};
+use crate::server::{Peer, Server};
 use crate::{PATIENCE, ask, failure, get, patient, put, request};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -24,15 +26,15 @@ pub(super) fn with_tls(peer: &mut Peer, act: impl FnOnce(&mut rustls::ServerConn
 
 /// One configuration for each version, with many tickets for the newer one.
 pub(super) fn versions(authority: &Authority) -> [Arc<ServerConfig>; 2] {
-    let pair = authority.issue(&["127.0.0.1"]);
-    let mut newer = Arc::unwrap_or_clone(pair.server(&[&TLS13], None));
+    let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
+    let mut newer = Arc::unwrap_or_clone(pair.server(&[&TLS13], None).unwrap());
     newer.send_tls13_tickets = 8;
-    [pair.server(&[&TLS12], None), Arc::new(newer)]
+    [pair.server(&[&TLS12], None).unwrap(), Arc::new(newer)]
 }
 
 #[test]
 fn one_connection_serves_many_requests() {
-    let authority = Authority::new();
+    let authority = authority();
     for config in versions(&authority) {
         let server = Server::secured(config, |mut peer| {
             while peer.request().is_some() {
@@ -50,7 +52,7 @@ fn one_connection_serves_many_requests() {
 
 /// Once it is told to and the connection is idle.
 fn when_idle(act: impl Fn(&mut Peer) + Send + Sync + 'static) -> (Server, impl Fn(), Authority) {
-    let authority = Authority::new();
+    let authority = authority();
     let (idle, is_idle) = mpsc::channel();
     let (done, is_done) = mpsc::channel();
     let is_idle = Mutex::new(is_idle);
@@ -110,11 +112,11 @@ fn endless_words_of_tls_itself_do_spoil_an_idle_connection() {
 
 #[test]
 fn data_behind_an_answer_spoils_the_connection() {
-    let authority = Authority::new();
+    let authority = authority();
     // All of it in one record, which is decrypted before anybody knows where the answer ends; some
     // of these answers just fill the space that it is read into.
     for length in [100, 4096, 8192] {
-        let server = Server::secured(authority.server(), move |mut peer| {
+        let server = Server::secured(authority.server().unwrap(), move |mut peer| {
             peer.request();
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {:>5}\r\n\r\n", length - 42);
             assert_eq!(head.len(), 42, "{head}");
@@ -132,7 +134,7 @@ fn data_behind_an_answer_spoils_the_connection() {
 
 #[test]
 fn connections_closed_while_idle_are_found_out_before_sending() {
-    let authority = Authority::new();
+    let authority = authority();
     for config in versions(&authority) {
         for announced in [false, true] {
             for method in ["GET", "PUT"] {
@@ -160,9 +162,9 @@ fn connections_closed_while_idle_are_found_out_before_sending() {
 
 #[test]
 fn a_server_that_closes_instead_of_answering_is_after_sending() {
-    let authority = Authority::new();
+    let authority = authority();
     for announced in [false, true] {
-        let server = Server::secured(authority.server(), move |mut peer| {
+        let server = Server::secured(authority.server().unwrap(), move |mut peer| {
             peer.request();
             if announced {
                 with_tls(&mut peer, |tls| tls.send_close_notify());
@@ -178,10 +180,10 @@ fn a_server_that_closes_instead_of_answering_is_after_sending() {
 
 #[test]
 fn interrupts_end_the_wait_for_an_answer() {
-    let authority = Authority::new();
+    let authority = authority();
     let (asked, is_asked) = mpsc::channel();
     let (closed, is_closed) = mpsc::channel();
-    let server = Server::secured(authority.server(), move |mut peer| {
+    let server = Server::secured(authority.server().unwrap(), move |mut peer| {
         peer.request();
         asked.send(()).unwrap();
         closed.send(peer.sees_close()).unwrap();
@@ -203,9 +205,9 @@ fn interrupts_end_the_wait_for_an_answer() {
 
 #[test]
 fn dropping_the_transport_says_goodbye() {
-    let authority = Authority::new();
+    let authority = authority();
     let (closed, is_closed) = mpsc::channel();
-    let server = Server::secured(authority.server(), move |mut peer| {
+    let server = Server::secured(authority.server().unwrap(), move |mut peer| {
         peer.request();
         peer.say(OK);
         closed.send(peer.stream.read(&mut [0]).map_err(|error| error.kind())).unwrap();
@@ -220,8 +222,8 @@ fn dropping_the_transport_says_goodbye() {
 
 #[test]
 fn threads_share_a_transport() {
-    let authority = Authority::new();
-    let config = authority.issue(&["127.0.0.1"]).server(BOTH, None);
+    let authority = authority();
+    let config = authority.for_hosts(&["127.0.0.1"]).unwrap().server(ALL_VERSIONS, None).unwrap();
     let server = Server::secured(config, |mut peer| {
         while let Some(request) = peer.request() {
             let body = request.split_once("\r\n\r\n").unwrap().1;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use etcd_v2_proto::tls::{Tls, TlsVersion};
 use etcd_v2_proto::{Cause, Stage};
-use rcgen::{CertificateParams, DnType, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ALL_VERSIONS, ServerConfig};
 use transport_ureq::UreqTransport;
+use xtask::certificates::{Authority, Pair};
 
-use crate::certificates::{Authority, BOTH, Pair, transport};
+use crate::certificates::{Trusted, authority, transport};
 use crate::server::Server;
 use crate::{ask, failure, get, in_a_child, put};
 
@@ -36,9 +36,9 @@ fn complaint(tls: Tls, config: Arc<ServerConfig>, host: &str) -> String {
 
 #[test]
 fn a_given_ca_vouches_for_names_and_addresses() {
-    let authority = Authority::new();
-    let server = answering(authority.server());
-    let extra = Tls::new().add_ca_pem(&authority.pem);
+    let authority = authority();
+    let server = answering(authority.server().unwrap());
+    let extra = Tls::new().add_ca_pem(authority.pem());
     for tls in [authority.tls(), extra, Tls::new().danger_accept_any_certificate()] {
         let transport = transport(tls);
         for host in ["127.0.0.1", "localhost"] {
@@ -51,9 +51,10 @@ fn a_given_ca_vouches_for_names_and_addresses() {
 
 #[test]
 fn a_stranger_is_not_trusted() {
-    let (authority, other) = (Authority::new(), Authority::new());
-    let stranger = other.issue_with(&["127.0.0.1"], |_| {}).server(BOTH, None);
-    for tls in [Tls::new(), Tls::new().add_ca_pem(authority.issue(&["x"]).chain)] {
+    let (authority, other) = (authority(), authority());
+    let stranger = other.for_hosts(&["127.0.0.1"]).unwrap().server(ALL_VERSIONS, None).unwrap();
+    for tls in [Tls::new(), Tls::new().add_ca_pem(authority.for_hosts(&["x"]).unwrap().certificate)]
+    {
         let text = complaint(tls, Arc::clone(&stranger), "127.0.0.1");
         assert!(text.contains("not signed by a CA that is trusted here: add the cert"), "{text}");
     }
@@ -63,37 +64,39 @@ fn a_stranger_is_not_trusted() {
 
 #[test]
 fn a_certificate_for_others_is_refused_with_the_names_it_has() {
-    let authority = Authority::new();
-    let config = authority.issue(&["etcd.test", "10.1.2.3"]).server(BOTH, None);
+    let authority = authority();
+    let config = authority
+        .for_hosts(&["etcd.test", "10.1.2.3"])
+        .unwrap()
+        .server(ALL_VERSIONS, None)
+        .unwrap();
     for host in ["127.0.0.1", "localhost"] {
         let text = complaint(authority.tls(), Arc::clone(&config), host);
         let expected =
             format!("not valid for {host}, only for etcd.test, 10.1.2.3: use one of these");
         assert!(text.contains(&expected), "{text}");
     }
-    let common = |params: &mut CertificateParams| {
-        params.distinguished_name.push(DnType::CommonName, "localhost");
-    };
-    let config = authority.issue_with(&[], common).server(BOTH, None);
+    let config = authority.for_user("localhost").unwrap().server(ALL_VERSIONS, None).unwrap();
     let text = complaint(authority.tls(), config, "localhost");
     assert!(text.contains("a common name does not count"), "{text}");
 }
 
 #[test]
 fn a_certificate_beyond_its_time_says_when_that_was() {
-    let authority = Authority::new();
-    let expired = authority.issue_with(&["127.0.0.1"], |params| {
-        params.not_before = date_time_ymd(2001, 1, 1);
-        params.not_after = date_time_ymd(2002, 3, 4);
-    });
-    let text = complaint(authority.tls(), expired.server(BOTH, None), "127.0.0.1");
-    assert!(text.contains("expired at 2002-03-04T00:00:00Z; it is 2"), "{text}");
+    let authority = authority();
+    let expired = authority.expired(&["127.0.0.1"]).unwrap();
+    let text = complaint(authority.tls(), expired.server(ALL_VERSIONS, None).unwrap(), "127.0.0.1");
+    assert!(text.contains("expired at 2002-01-01T00:00:00Z; it is 2"), "{text}");
 }
 
 #[test]
 fn another_name_can_be_checked() {
-    let authority = Authority::new();
-    let config = authority.issue(&["etcd.test", "10.1.2.3"]).server(BOTH, None);
+    let authority = authority();
+    let config = authority
+        .for_hosts(&["etcd.test", "10.1.2.3"])
+        .unwrap()
+        .server(ALL_VERSIONS, None)
+        .unwrap();
     let server = answering(Arc::clone(&config));
     for name in ["etcd.test", "10.1.2.3"] {
         let transport = transport(authority.tls().server_name(name));
@@ -105,26 +108,26 @@ fn another_name_can_be_checked() {
 
 #[test]
 fn a_server_that_is_too_old_is_refused() {
-    let authority = Authority::new();
-    let pair = authority.issue(&["127.0.0.1"]);
-    let server = answering(pair.server(&[&TLS12], None));
+    let authority = authority();
+    let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
+    let server = answering(pair.server(&[&TLS12], None).unwrap());
     assert_eq!(ask(&authority.transport(), get(&server.url("/"))).unwrap().1, "ok");
     let tls = authority.tls().min_version(TlsVersion::V1_3);
-    let text = complaint(tls, pair.server(&[&TLS12], None), "127.0.0.1");
+    let text = complaint(tls, pair.server(&[&TLS12], None).unwrap(), "127.0.0.1");
     assert!(text.contains("the server speaks no version of TLS that is allowed here"), "{text}");
 }
 
 /// A server that wants client certificates of this CA.
 fn demanding(authority: &Authority, version: usize) -> Server {
-    let pair = authority.issue(&["127.0.0.1"]);
-    answering(pair.server(&[[&TLS12, &TLS13][version]], Some(authority)))
+    let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
+    answering(pair.server(&[[&TLS12, &TLS13][version]], Some(authority)).unwrap())
 }
 
 #[test]
 fn a_client_certificate_opens_the_door() {
-    let authority = Authority::new();
-    let Pair { chain, key } = authority.issue(&["client"]);
-    let transport = transport(authority.tls().identity_pem(chain, key));
+    let authority = authority();
+    let Pair { certificate, key, .. } = authority.for_hosts(&["client"]).unwrap();
+    let transport = transport(authority.tls().identity_pem(certificate, key));
     for version in [0, 1] {
         let server = demanding(&authority, version);
         for _ in 0..3 {
@@ -136,7 +139,7 @@ fn a_client_certificate_opens_the_door() {
 
 #[test]
 fn a_missing_client_certificate_is_said_to_be_missing() {
-    let authority = Authority::new();
+    let authority = authority();
     for version in [0, 1] {
         // In TLS 1.3 the server says so while the request is on its way.
         for _ in 0..20 {
@@ -154,11 +157,14 @@ fn a_missing_client_certificate_is_said_to_be_missing() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused_before_there_is_a_transport() {
-    let authority = Authority::new();
-    let (one, other) = (authority.issue(&["a"]), authority.issue(&["b"]));
+    let authority = authority();
+    let (one, other) = (authority.for_hosts(&["a"]).unwrap(), authority.for_hosts(&["b"]).unwrap());
     for (tls, field) in [
         (Tls::new().only_ca_pem("nonsense"), "CA certificate"),
-        (Tls::new().only_ca_pem(&authority.pem).identity_pem(&one.chain, &other.key), "client key"),
+        (
+            Tls::new().only_ca_pem(authority.pem()).identity_pem(&one.certificate, &other.key),
+            "client key",
+        ),
         (Tls::new().server_name("not a name"), "server name"),
     ] {
         assert_eq!(UreqTransport::builder().tls(tls).unwrap_err().field, field);
@@ -167,9 +173,10 @@ fn settings_that_make_no_sense_are_refused_before_there_is_a_transport() {
 
 #[test]
 fn keys_are_not_shown() {
-    let authority = Authority::new();
-    let Pair { chain, key } = authority.issue(&["client"]);
-    let builder = UreqTransport::builder().tls(authority.tls().identity_pem(chain, &key)).unwrap();
+    let authority = authority();
+    let Pair { certificate, key, .. } = authority.for_hosts(&["client"]).unwrap();
+    let builder =
+        UreqTransport::builder().tls(authority.tls().identity_pem(certificate, &key)).unwrap();
     let shown = format!("{builder:?} {:?}", builder.clone().build());
     assert!(key.lines().all(|line| !shown.contains(line)), "{shown}");
 }
@@ -183,10 +190,10 @@ fn the_platform_is_trusted_by_default() {
             _ => finds_nobody_to_trust(&url),
         };
     }
-    let authority = Authority::new();
-    let server = answering(authority.server());
+    let authority = authority();
+    let server = answering(authority.server().unwrap());
     let file = std::env::temp_dir().join(format!("transport-ureq-{}.pem", std::process::id()));
-    std::fs::write(&file, &authority.pem).unwrap();
+    std::fs::write(&file, authority.pem()).unwrap();
     let url = server.url("/");
     let variables = [("TEST_URL", url.as_str()), ("SSL_CERT_FILE", file.to_str().unwrap())];
     let test = "tls::trust::the_platform_is_trusted_by_default";
