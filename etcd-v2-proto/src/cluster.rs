@@ -282,10 +282,17 @@ impl Route {
     }
 
     /// The advice to begin with the endpoint at `position` the next time, and the news of who the
-    /// cluster is.
-    pub(crate) fn detour(&self, position: usize, cluster_id: Option<ClusterId>) -> Option<Detour> {
+    /// cluster is. If the call has `strayed`, it may have advised another endpoint before, so that going
+    /// back to the first one is advice, too.
+    pub(crate) fn detour(
+        &self,
+        position: usize,
+        strayed: bool,
+        cluster_id: Option<ClusterId>,
+    ) -> Option<Detour> {
         let (from, to) = (self.endpoint(0), self.endpoint(position));
-        let is_news = from != to || (self.cluster_id.is_none() && cluster_id.is_some());
+        let is_known = self.cluster_id.is_some() || cluster_id.is_none();
+        let is_news = from != to || (strayed && self.len() > 1) || !is_known;
         is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id })
     }
 }

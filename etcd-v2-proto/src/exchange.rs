@@ -66,6 +66,8 @@ pub struct Exchange<R: Request> {
     tally: Tally,
     /// With which endpoint of the route to begin the next time.
     preferred: usize,
+    /// Whether an endpoint was left, so that this has not always been the first one.
+    strayed: bool,
     /// Which cluster answered.
     cluster_id: Option<ClusterId>,
     state: State<R::Output>,
@@ -118,6 +120,7 @@ impl<R: Request> Exchange<R> {
             turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed),
             tally: Tally::new(purpose.writes()),
             preferred: 0,
+            strayed: false,
             cluster_id: None,
             state: State::Over,
             request,
@@ -200,7 +203,7 @@ impl<R: Request> Exchange<R> {
             return State::Failed(self.tally.conclude(None, verdict));
         }
         if verdict.is_the_endpoints_fault() {
-            self.preferred = at + 1;
+            (self.preferred, self.strayed) = (at + 1, true);
         }
         let repeatable =
             !writes || verdict.outcome <= Outcome::Rejected || self.policy.at_least_once;
@@ -346,7 +349,8 @@ impl<R: Request> Conversation for Exchange<R> {
     }
 
     fn detour(&self, now: Duration) -> Option<Detour> {
-        self.route.detour(self.after_late(now).unwrap_or(self.preferred), self.cluster_id)
+        let position = self.after_late(now).unwrap_or(self.preferred);
+        self.route.detour(position, self.strayed, self.cluster_id)
     }
 }
 

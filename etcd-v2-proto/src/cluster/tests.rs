@@ -29,6 +29,19 @@ fn the_pin_moves_only_from_where_it_is() {
 }
 
 #[test]
+fn a_call_that_comes_back_to_its_first_endpoint_takes_the_pin_with_it() {
+    let mut cluster = cluster(&["http://a:1,http://b:2"]);
+    let route = cluster.route();
+    let away = route.detour(1, true, None).unwrap();
+    assert!(cluster.follow(&away));
+    let back = route.detour(2, true, None).unwrap().after(&away);
+    assert!(cluster.follow(&back));
+    assert_eq!(cluster.pinned().as_str(), "http://a:1");
+    assert_eq!(route.detour(0, false, None), None, "nothing was left");
+    assert_eq!(route.only(cluster.pinned().clone()).detour(1, true, None), None, "no choice");
+}
+
+#[test]
 fn replacing_keeps_the_pin_and_never_empties() {
     let mut cluster = cluster(&["http://a:1,http://b:2"]);
     cluster.follow(&detour("http://a:1", "http://b:2"));
