@@ -56,7 +56,7 @@ macro_rules! client_methods {
             }
 
             /// Replaces the endpoints, for all clones. The endpoint that is asked first stays so if it
-            /// is among the new ones.
+            /// is among the new ones. Watches and mirrors take them when they are asked for their next item.
             ///
             /// # Errors
             /// As for a new client; the endpoints are as before then.

@@ -20,7 +20,7 @@ pub(super) fn render(companies: &[Company], vitals: &[Vitals]) -> (String, usize
     for goal in GOALS {
         let verdict = goal.judge(&all);
         missed += usize::from(verdict == Verdict::Missed);
-        let most = goal.sum_up(&all).map_or_else(|| "–".to_owned(), |(most, _)| format!("{most}"));
+        let most = goal.sum_up(&all).map_or_else(|| "–".to_owned(), |(most, _)| round(most));
         let verdict = match verdict {
             Verdict::Met => "met",
             Verdict::Missed => "MISSED",
@@ -30,6 +30,11 @@ pub(super) fn render(companies: &[Company], vitals: &[Vitals]) -> (String, usize
         _ = writeln!(text, "{:<28} {most:>6}  {:<10} {verdict}", goal.figure, goal.ceiling());
     }
     (text, missed)
+}
+
+/// Counts have no fractions.
+fn round(figure: f64) -> String {
+    if figure.fract() == 0.0 { format!("{figure}") } else { format!("{figure:.1}") }
 }
 
 /// What each watch and the mirror went through.
