@@ -2,6 +2,7 @@
 //! the memory of the whole process.
 
 #![cfg(all(target_os = "linux", any(feature = "hyper", feature = "ureq")))]
+#![expect(clippy::unwrap_used, reason = "the lint knows tests, but not what they share")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

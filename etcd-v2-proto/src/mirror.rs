@@ -47,6 +47,7 @@
 //! brought up to date, and nothing is told.
 
 mod apply;
+mod debug;
 mod order;
 mod snapshot;
 mod status;
@@ -58,7 +59,6 @@ pub use snapshot::{Nodes, Snapshot};
 pub use status::Status;
 pub use update::Update;
 
-use std::fmt;
 use std::time::Duration;
 
 use self::apply::Applied;
@@ -390,22 +390,5 @@ impl Conversation for Mirror {
             State::Watching(watch) => watch.detour(now),
             _ => None,
         }
-    }
-}
-
-impl fmt::Debug for Mirror {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &self.state {
-            State::Idle => "idle",
-            State::Listing { .. } => "listing",
-            State::Watching(_) => "watching",
-            State::Resting { .. } => "resting",
-            State::Over => "over",
-        };
-        f.debug_struct("Mirror")
-            .field("get", &self.get)
-            .field("snapshot", &self.snapshot)
-            .field("state", &state)
-            .finish_non_exhaustive()
     }
 }
