@@ -59,7 +59,8 @@ macro_rules! client_methods {
             ///
             /// What was learned is forgotten: the members that a [sync](Self::sync) found, and which
             /// cluster answered first, so these endpoints may be those of another one. The endpoint
-            /// that is asked first stays so if it is among the new ones.
+            /// that is asked first stays so if it is among the new ones. Watches and mirrors take them when
+            /// they are asked for their next item.
             ///
             /// # Errors
             /// As for a new client; the endpoints are as before then.

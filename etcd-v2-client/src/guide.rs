@@ -1,3 +1,4 @@
 //! The guide: what is longer than the documentation of a type.
 
 pub mod from_go;
+pub mod watching;

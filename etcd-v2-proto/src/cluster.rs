@@ -305,16 +305,19 @@ impl Route {
     }
 
     /// The advice to begin with the endpoint at `position` the next time, and the news of who the
-    /// cluster is and at which index.
+    /// cluster is and at which index. If the call has `strayed`, it may have advised another endpoint
+    /// before, so that going back to the first one is advice, too.
     pub(crate) fn detour(
         &self,
         position: usize,
+        strayed: bool,
         cluster_id: Option<ClusterId>,
         index: Option<u64>,
     ) -> Option<Detour> {
         let (from, to) = (self.endpoint(0), self.endpoint(position));
         let is_known = self.cluster_id.is_some() || cluster_id.is_none();
-        let is_news = from != to || !is_known || index > self.index;
+        let leads_elsewhere = from != to || (strayed && self.len() > 1);
+        let is_news = leads_elsewhere || !is_known || index > self.index;
         is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id, index })
     }
 }

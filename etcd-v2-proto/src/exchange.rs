@@ -70,6 +70,8 @@ pub struct Exchange<R: Request> {
     tally: Tally,
     /// With which endpoint of the route to begin the next time.
     preferred: usize,
+    /// Whether an endpoint was left, so that this has not always been the first one.
+    strayed: bool,
     /// Which cluster answered, and the greatest index that it told.
     cluster_id: Option<ClusterId>,
     index: Option<u64>,
@@ -123,6 +125,7 @@ impl<R: Request> Exchange<R> {
             turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed),
             tally: Tally::new(purpose.writes()),
             preferred: 0,
+            strayed: false,
             cluster_id: None,
             index: None,
             state: State::Over,
@@ -206,7 +209,7 @@ impl<R: Request> Exchange<R> {
             return State::Failed(self.tally.conclude(None, verdict));
         }
         if verdict.is_the_endpoints_fault() {
-            self.preferred = at + 1;
+            (self.preferred, self.strayed) = (at + 1, true);
         }
         let may_repeat = self.policy.may_repeat(self.encoded.purpose, verdict.outcome);
         if !verdict.ask_others || !may_repeat {
@@ -379,7 +382,7 @@ impl<R: Request> Conversation for Exchange<R> {
 
     fn detour(&self, now: Duration) -> Option<Detour> {
         let position = self.after_late(now).unwrap_or(self.preferred);
-        self.route.detour(position, self.cluster_id, self.index)
+        self.route.detour(position, self.strayed, self.cluster_id, self.index)
     }
 }
 

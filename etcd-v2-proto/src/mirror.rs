@@ -7,6 +7,7 @@
 //! | idle | | listing |
 //! | listing | answered, or there is no such key | telling the difference, then watching |
 //! | listing | answered by a member that is behind what is known | listing, through consensus |
+//! | listing | only members of another cluster answer, after the first listing | resting, or idle at the first time |
 //! | listing | fails, for now | yield the error, resting |
 //! | listing | fails, for good | yield the error, over |
 //! | watching | a change | telling it, watching |
@@ -31,6 +32,8 @@
 //!   updates, followed by [`Update::Resynced`]. So is it when a change tells that a file was another one
 //!   before than the mirror has: a member that was caught up with a copy of the store says nothing else of
 //!   what it left out.
+//! - Where all endpoints lead to another cluster than before, it is the copy of that one from then on, and
+//!   the difference is told, although the client still refuses the answers of that cluster to other calls.
 //! - The first listing may be as old as the member that answers, unless it is asked through consensus; the
 //!   watch makes up for that.
 //!
@@ -44,6 +47,7 @@
 //! brought up to date, and nothing is told.
 
 mod apply;
+mod debug;
 mod order;
 mod snapshot;
 mod status;
@@ -55,7 +59,6 @@ pub use snapshot::{Nodes, Snapshot};
 pub use status::Status;
 pub use update::Update;
 
-use std::fmt;
 use std::time::Duration;
 
 use self::apply::Applied;
@@ -79,6 +82,8 @@ pub struct Mirror {
     get: Get,
     wait: Wait,
     start: Start,
+    /// Whether it is of another cluster than the route that it was given.
+    moved: bool,
     jitter: Jitter,
     snapshot: Snapshot,
     /// The key that all that is mirrored is within, once it is known.
@@ -118,6 +123,7 @@ impl Mirror {
             jitter: Jitter::new(start.seed),
             get,
             start,
+            moved: false,
             snapshot: Snapshot::default(),
             status: Status::default(),
             heard: None,
@@ -156,7 +162,10 @@ impl Mirror {
     }
 
     /// Takes another route from the next request on.
-    pub fn reroute(&mut self, route: Route) {
+    pub fn reroute(&mut self, mut route: Route) {
+        if self.moved {
+            route = route.to_cluster(self.start.route.cluster_id());
+        }
         self.start.route = route.clone();
         if let State::Watching(watch) = &mut self.state {
             watch.reroute(route);
@@ -172,6 +181,9 @@ impl Mirror {
     /// What is next after a listing, in which the key may be missing.
     fn listed(&mut self, now: Duration, quorum: bool, end: Result<Change, Error>) -> State {
         let (index, change) = match end {
+            Err(error) if matches!(error.kind(), ErrorKind::WrongCluster { .. }) => {
+                return self.moved(now, error);
+            }
             Ok(change) => (change.etcd_index(), Some(change)),
             Err(error) => match error.etcd() {
                 Some(refusal) if error.is_key_not_found() => {
@@ -232,6 +244,11 @@ impl Mirror {
     /// Changes may be missing, so all is listed again.
     fn missed(&mut self, now: Duration, gap: Gap) -> State {
         self.status.connected = false;
+        if gap.reason == GapReason::ClusterChanged {
+            // The watch has made sure of it, so the listing follows.
+            self.moved = true;
+            self.start.route = self.start.route.to_cluster(None);
+        }
         self.floor = match gap.reason {
             GapReason::ClusterChanged | GapReason::IndexWentBack => gap.to,
             _ => self.floor.max(gap.to),
@@ -239,6 +256,15 @@ impl Mirror {
         self.gap = Some(gap);
         self.fruitless = self.fruitless.saturating_add(1);
         if self.fruitless <= 1 { State::Idle } else { self.rest(now) }
+    }
+
+    /// What is next after a listing that only members of another cluster answered.
+    fn moved(&mut self, now: Duration, error: Error) -> State {
+        // Where nothing was listed yet, the cluster is the caller's choice.
+        let Some(reached) = self.snapshot.index else { return self.failed(now, error) };
+        let state = self.missed(now, Gap::new(1, reached, GapReason::ClusterChanged));
+        self.floor = 0;
+        state
     }
 
     /// What is next after an error that ended the listing or the watch.
@@ -364,22 +390,5 @@ impl Conversation for Mirror {
             State::Watching(watch) => watch.detour(now),
             _ => None,
         }
-    }
-}
-
-impl fmt::Debug for Mirror {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &self.state {
-            State::Idle => "idle",
-            State::Listing { .. } => "listing",
-            State::Watching(_) => "watching",
-            State::Resting { .. } => "resting",
-            State::Over => "over",
-        };
-        f.debug_struct("Mirror")
-            .field("get", &self.get)
-            .field("snapshot", &self.snapshot)
-            .field("state", &state)
-            .finish_non_exhaustive()
     }
 }

@@ -24,6 +24,7 @@ pub(crate) enum Task {
     Demo,
     Test,
     Faults,
+    Soak,
     Tidy,
     Ci,
 }
@@ -44,8 +45,8 @@ impl Arguments {
             Some(other) => return Err(other.unexpected()),
         }
         let task = arguments.task;
-        if task == Task::Faults {
-            // Its program has a help of its own.
+        if matches!(task, Task::Faults | Task::Soak) {
+            // Their program has a help of its own.
             arguments.rest = parser.raw_args()?.collect();
             return Ok(arguments);
         }
@@ -83,6 +84,7 @@ impl Task {
             "demo" => Self::Demo,
             "test" => Self::Test,
             "faults" => Self::Faults,
+            "soak" => Self::Soak,
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
             _ => return Err(format!("there is no command {word:?}").into()),
@@ -103,6 +105,8 @@ cargo xtask demo [--all] [SERVER]         shows both clients at work with a real
 cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
                                           core's example and all of the demo
 cargo xtask faults [--help] [ARGS]        measures the clients beside faults of real clusters
+cargo xtask soak [--help] [MINUTES]       lets watches and mirrors live beside faults, and looks whether
+                                          they lose anything
 cargo xtask tidy                          checks the rules that no other tool knows
 cargo xtask ci                            runs everything that has to pass
 
@@ -163,6 +167,8 @@ mod tests {
         let arguments = parse(&["faults", "--case", "G3", "--help"]).unwrap();
         assert_eq!(arguments.task, Task::Faults);
         assert_eq!(arguments.rest, ["--case", "G3", "--help"]);
+        let arguments = parse(&["soak", "3", "--seed", "7"]).unwrap();
+        assert_eq!((arguments.task, arguments.rest.len()), (Task::Soak, 3));
     }
 
     #[test]

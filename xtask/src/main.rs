@@ -44,6 +44,7 @@ fn run() -> Result<()> {
         Task::Demo => demo::run(&server()?, all),
         Task::Test => test::run(&server()?, &rest),
         Task::Faults => faults::run(&rest),
+        Task::Soak => faults::soak(&rest),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

@@ -131,11 +131,26 @@ impl Cluster {
     pub fn start_behind(
         etcd: &Path,
         members: usize,
+        clients: impl FnMut(&str) -> Result<String>,
+        peers: impl FnMut(&str) -> Result<String>,
+    ) -> Result<Self> {
+        Self::start_behind_with(etcd, members, &[], clients, peers)
+    }
+
+    /// The same with further flags for each of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start_behind`](Self::start_behind).
+    pub fn start_behind_with(
+        etcd: &Path,
+        members: usize,
+        flags: &[&str],
         mut clients: impl FnMut(&str) -> Result<String>,
         mut peers: impl FnMut(&str) -> Result<String>,
     ) -> Result<Self> {
         let front = |addresses: &mut Addresses| addresses.advertise(&mut clients, &mut peers);
-        start(etcd, members, None, &[], front)
+        start(etcd, members, None, flags, front)
     }
 
     /// The same, but clients have to speak TLS with them. All show the same certificate.

@@ -58,6 +58,7 @@ mod prefixes;
 mod proxies;
 mod queues;
 mod reads;
+mod rebuilt;
 mod relay;
 mod resuming;
 mod rotation;

@@ -39,10 +39,23 @@ fn the_greatest_index_is_known_until_the_cluster_is_another() {
     }
     let route = cluster.route();
     assert_eq!(route.index(), Some(7));
-    assert!(route.detour(0, None, Some(7)).is_none(), "nothing new");
-    assert_eq!(route.detour(0, None, Some(8)), Some(told(Some(8))));
+    assert!(route.detour(0, false, None, Some(7)).is_none(), "nothing new");
+    assert_eq!(route.detour(0, false, None, Some(8)), Some(told(Some(8))));
     cluster.replace(Endpoint::parse_list(["http://c:3"]).unwrap()).unwrap();
     assert_eq!(cluster.index(), None);
+}
+
+#[test]
+fn a_call_that_comes_back_to_its_first_endpoint_takes_the_pin_with_it() {
+    let mut cluster = cluster(&["http://a:1,http://b:2"]);
+    let route = cluster.route();
+    let away = route.detour(1, true, None, None).unwrap();
+    assert!(cluster.follow(&away));
+    let back = route.detour(2, true, None, None).unwrap().after(&away);
+    assert!(cluster.follow(&back));
+    assert_eq!(cluster.pinned().as_str(), "http://a:1");
+    assert_eq!(route.detour(0, false, None, None), None, "nothing was left");
+    assert_eq!(route.only(cluster.pinned().clone()).detour(1, true, None, None), None, "no choice");
 }
 
 #[test]

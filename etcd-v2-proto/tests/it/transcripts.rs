@@ -145,6 +145,7 @@ transcripts! {
     mirror_tells_the_difference_after_a_gap
     mirror_does_not_go_back_to_what_a_member_has_that_is_behind
     mirror_believes_consensus_that_the_store_went_back
+    mirror_follows_to_another_cluster
     mirror_drops_what_was_in_a_directory
     mirror_clears_away_what_a_file_takes_the_place_of
     mirror_lists_again_where_a_change_tells_of_an_unknown_past

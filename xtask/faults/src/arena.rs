@@ -34,6 +34,11 @@ pub(crate) struct Arena {
 impl Arena {
     /// Starts them. Peers talk through relays only if they may be cut from each other.
     pub(crate) fn start(etcd: &Path, with_links: bool) -> Result<Self> {
+        Self::start_with(etcd, with_links, &[])
+    }
+
+    /// The same with further flags for each member.
+    pub(crate) fn start_with(etcd: &Path, with_links: bool, flags: &[&str]) -> Result<Self> {
         let mut proxies = Vec::new();
         let mut links = Links::default();
         let clients = |url: &str| {
@@ -53,7 +58,7 @@ impl Arena {
                 Ok(url.to_owned())
             }
         };
-        let cluster = Cluster::start_behind(etcd, MEMBERS, clients, peers)?;
+        let cluster = Cluster::start_behind_with(etcd, MEMBERS, flags, clients, peers)?;
         let proxies = proxies.split_off(proxies.len() - MEMBERS);
         let observer = Colour::Blocking.subject(&cluster.endpoints())?;
         let arena = Self { cluster, proxies, links, observer };

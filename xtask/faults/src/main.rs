@@ -1,8 +1,8 @@
-//! Measures both clients beside faults of real clusters: `cargo xtask faults`.
+//! Measures both clients beside faults of real clusters: `cargo xtask faults` and `cargo xtask soak`.
 //!
 //! A [case](cases) does something to a [cluster](arena) of three members, beside which callers of either
 //! colour work; what they were told is compared with what happened. The figures of all runs make the
-//! [goal table](table).
+//! [goal table](table). A [soak](soak) lets watches and mirrors live beside one fault after the other.
 
 mod arena;
 mod arguments;
@@ -13,6 +13,7 @@ mod history;
 mod links;
 mod loops;
 mod proxy;
+mod soak;
 mod stream;
 mod subject;
 mod table;
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
 
 /// Runs what was asked for and returns how many goals were missed.
 fn run() -> Result<usize> {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "soak") {
+        return soak::run(std::env::args_os().skip(2));
+    }
     let arguments = Arguments::parse(lexopt::Parser::from_env())
         .map_err(|error| anyhow!("{error}; see `cargo xtask faults --help`"))?;
     let Some(Arguments { etcd, cases, colours, seed, lines }) = arguments else {

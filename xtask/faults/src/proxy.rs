@@ -86,6 +86,14 @@ impl FaultProxy {
         self.shared.changed.notify_all();
     }
 
+    /// Closes all connections; new ones are let through.
+    pub(crate) fn cut(&self) {
+        let sockets = std::mem::take(&mut self.shared.lock().sockets);
+        for socket in sockets.iter().filter_map(Weak::upgrade) {
+            _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
     /// What has come so far, oldest first.
     pub(crate) fn log(&self) -> Vec<Entry> {
         self.shared.lock().log.clone()

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Result;
 use etcd_v2_client::{
-    Client, Error, ErrorKind, Interrupt, Order, Policy, Request, blocking,
+    Client, Error, ErrorKind, Interrupt, Mirror, Order, Policy, Request, blocking,
     keys::{Change, Wait},
 };
 use tokio::runtime::Runtime;
@@ -97,6 +97,38 @@ impl Subject {
             }
         };
         Watching { items, interrupt }
+    }
+
+    /// Begins a mirror, which goes on until what is returned is dropped.
+    pub(crate) fn mirror(&self, key: &str) -> Mirroring {
+        let (mirror, interrupt) = match self {
+            Self::Async(client) => {
+                let (mirror, updates) = client.keys().mirror(key);
+                let interrupt = updates.interrupt().clone();
+                RUNTIME.spawn(updates.run());
+                (mirror, interrupt)
+            }
+            Self::Blocking(client) => {
+                let (mirror, updates) = client.keys().mirror(key);
+                let interrupt = updates.interrupt().clone();
+                thread::spawn(move || updates.run());
+                (mirror, interrupt)
+            }
+        };
+        Mirroring { mirror, interrupt }
+    }
+}
+
+/// A mirror that is kept up to date in the background.
+#[derive(Debug)]
+pub(crate) struct Mirroring {
+    pub(crate) mirror: Mirror,
+    interrupt: Interrupt,
+}
+
+impl Drop for Mirroring {
+    fn drop(&mut self) {
+        self.interrupt.stop();
     }
 }
 

@@ -41,7 +41,7 @@ both! {
 }
 
 /// Waits until a mirror is as the server is at the moment.
-fn same(space: &Space, mirror: &Mirror) {
+pub(super) fn same(space: &Space, mirror: &Mirror) {
     let change = space.list("").unwrap();
     let root = change.node().unwrap();
     let nodes = || std::iter::once(root).chain(root.descendants());

@@ -164,7 +164,7 @@ fn take_stock(run: &mut Run<'_>, what: &str, listener: &Listener, written: &[u64
     run.add("delivered twice", faults.twice);
     run.add("out of order", faults.out_of_order);
     run.add("ended for good", usize::from(listener.ended));
-    run.add("gaps announced", usize::from(listener.stream.gap_announced));
+    run.add("gaps announced", listener.stream.gaps.len());
 }
 
 /// Whoever asks a watch for changes.
@@ -192,7 +192,7 @@ impl Listener {
                     self.stream.changes.extend(change.index().map(|index| (index, at)));
                 }
                 Item::Error(error) => {
-                    self.stream.gap_announced |= error.is_history_cleared();
+                    self.stream.gaps.extend(error.gap().map(|gap| gap.from..=gap.to));
                     if self.errors.len() < 5 {
                         self.errors.push(error.to_string());
                     }
