@@ -2,7 +2,7 @@
 //!
 //! A [case](cases) does something to a [cluster](arena) of three members, beside which callers of either
 //! colour work; what they were told is compared with what happened. The figures of all runs make the
-//! [goal table](table). A [soak](soak) lets watches and mirrors live beside one fault after the other.
+//! [goal table](table). A [soak] lets watches and mirrors live beside one fault after the other.
 
 mod arena;
 mod arguments;
