@@ -10,6 +10,7 @@ pub(crate) struct Arguments {
     pub(crate) task: Task,
     pub(crate) etcd: Option<PathBuf>,
     pub(crate) members: usize,
+    pub(crate) quick: bool,
     pub(crate) rest: Vec<OsString>,
 }
 
@@ -20,13 +21,15 @@ pub(crate) enum Task {
     Etcd,
     Demo,
     Test,
+    Bench,
     Tidy,
     Ci,
 }
 
 impl Arguments {
     pub(crate) fn parse(mut parser: Parser) -> Result<Self, Error> {
-        let mut arguments = Self { task: Task::Help, etcd: None, members: 1, rest: Vec::new() };
+        let mut arguments =
+            Self { task: Task::Help, etcd: None, members: 1, quick: false, rest: Vec::new() };
         match parser.next()? {
             Some(Arg::Value(word)) => arguments.task = Task::parse(&word.string()?)?,
             Some(Arg::Long("help") | Arg::Short('h')) | None => return Ok(arguments),
@@ -46,6 +49,7 @@ impl Arguments {
                 Some(Arg::Long("members")) if task == Task::Etcd => {
                     arguments.members = parser.value()?.parse()?;
                 }
+                Some(Arg::Long("quick")) if task == Task::Bench => arguments.quick = true,
                 Some(Arg::Long("help") | Arg::Short('h')) => arguments.task = Task::Help,
                 Some(other) => return Err(other.unexpected()),
                 None => return Ok(arguments),
@@ -61,6 +65,7 @@ impl Task {
             "etcd" => Self::Etcd,
             "demo" => Self::Demo,
             "test" => Self::Test,
+            "bench" => Self::Bench,
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
             _ => return Err(format!("there is no command {word:?}").into()),
@@ -68,7 +73,7 @@ impl Task {
     }
 
     fn takes_a_server(self) -> bool {
-        matches!(self, Self::Etcd | Self::Demo | Self::Test)
+        matches!(self, Self::Etcd | Self::Demo | Self::Test | Self::Bench)
     }
 }
 
@@ -79,6 +84,8 @@ cargo xtask etcd [--members N] [--etcd PATH]   runs etcd with the v2 API until C
 cargo xtask demo [--etcd PATH]                 shows both clients at work with a real server
 cargo xtask test [--etcd PATH] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then
                                                the core's example and the demo
+cargo xtask bench [--quick] [--etcd PATH]      measures the clients beside what there is without
+                                               them
 cargo xtask tidy                               checks the rules that no other tool knows
 cargo xtask ci                                 runs everything that has to pass
 

@@ -1,6 +1,7 @@
 //! The development commands of this workspace: `cargo xtask --help`.
 
 mod arguments;
+mod bench;
 mod cargo;
 mod ci;
 mod demo;
@@ -26,8 +27,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, members, rest } = Arguments::parse(lexopt::Parser::from_env())
-        .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
+    let Arguments { task, etcd, members, quick, rest } =
+        Arguments::parse(lexopt::Parser::from_env())
+            .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
     match task {
         Task::Help => {
@@ -37,6 +39,7 @@ fn run() -> Result<()> {
         Task::Etcd => etcd::run(&xtask::obtain(etcd.as_deref())?, members),
         Task::Demo => demo::run(&xtask::obtain(etcd.as_deref())?),
         Task::Test => test::run(&xtask::obtain(etcd.as_deref())?, &rest),
+        Task::Bench => bench::run(&xtask::obtain(etcd.as_deref())?, quick),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

@@ -1,0 +1,147 @@
+//! Running the contestants, round by round.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use xtask::server::Server;
+
+use crate::interrupt;
+
+use super::{
+    contestants::Contestants,
+    samples::{Report, Sample, Samples},
+    stub::Stub,
+    workloads::{WORKLOADS, Workload},
+};
+
+/// All workloads against the server of fixed answers.
+pub(crate) fn against_the_stub(
+    contestants: &Contestants,
+    stub: &Stub,
+    quick: bool,
+    samples: &mut Samples,
+) -> Result<()> {
+    for workload in &WORKLOADS {
+        let (whole, short, _) = workload.requests;
+        let run = Runs {
+            contestants,
+            workload,
+            server: "stub",
+            endpoint: stub.endpoint(),
+            requests: if quick { short } else { whole },
+            after: 17,
+        };
+        run.rounds(if quick { 3 } else { 9 }, samples)?;
+        run.count(samples)?;
+    }
+    Ok(())
+}
+
+/// The workloads that make sense there against a real server.
+pub(crate) fn against_etcd(
+    contestants: &Contestants,
+    etcd: &Path,
+    quick: bool,
+    samples: &mut Samples,
+) -> Result<()> {
+    for workload in WORKLOADS.iter().filter(|workload| workload.requests.2 > 0) {
+        // A new one each time: its history has nothing but what follows.
+        let server = Server::start(etcd)?;
+        let run = Runs {
+            contestants,
+            workload,
+            server: "etcd",
+            endpoint: server.endpoint(),
+            requests: workload.requests.2,
+            after: 20,
+        };
+        if workload.name == "watch" {
+            // What the watches are to find: the server keeps the last thousand changes.
+            let writes = Runs { requests: 980, ..run };
+            writes.once("async", "set", &contestants.program("async"))?;
+        }
+        run.rounds(if quick { 2 } else { 5 }, samples)?;
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Runs<'a> {
+    contestants: &'a Contestants,
+    workload: &'a Workload,
+    server: &'static str,
+    endpoint: &'a str,
+    requests: u32,
+    after: u64,
+}
+
+impl Runs<'_> {
+    /// So many rounds, in each of which all have a turn, and not always in the same order.
+    fn rounds(&self, rounds: u32, samples: &mut Samples) -> Result<()> {
+        println!("\n=== {} ({}), {rounds} rounds", self.workload.title, self.server);
+        let present: Vec<_> = self
+            .workload
+            .contestants
+            .iter()
+            .filter(|contestant| self.contestants.program(contestant).is_file())
+            .collect();
+        for round in 0..rounds {
+            for turn in 0..present.len() {
+                // Every second round goes backwards, so nobody always follows the same one.
+                let shifted = (turn + round as usize) % present.len();
+                let place = if round % 2 == 0 { shifted } else { present.len() - 1 - shifted };
+                let contestant = present[place];
+                let program = self.contestants.program(contestant);
+                let report = self.once(contestant, self.workload.name, &program)?;
+                self.add(contestant, round, false, report, samples);
+            }
+        }
+        Ok(())
+    }
+
+    /// One more run of those that can count their allocations.
+    fn count(&self, samples: &mut Samples) -> Result<()> {
+        for contestant in self.workload.contestants {
+            if let Some(program) = self.contestants.counting(contestant) {
+                let few = Self { requests: self.requests.min(2_000), ..*self };
+                let report = few.once(contestant, self.workload.name, &program)?;
+                self.add(contestant, 0, true, report, samples);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(
+        &self,
+        contestant: &'static str,
+        round: u32,
+        counted: bool,
+        report: Report,
+        samples: &mut Samples,
+    ) {
+        let (server, workload) = (self.server, self.workload.name);
+        samples.add(Sample { server, workload, contestant, round, counted, report });
+    }
+
+    fn once(&self, contestant: &str, workload: &str, program: &Path) -> Result<Report> {
+        ensure!(!interrupt::requested(), "interrupted");
+        let core = if self.workload.concurrent && cores() > 1 { "1" } else { "0" };
+        let mut command = Command::new("taskset");
+        command.args(["-c", core]).arg(program).args([contestant, workload, self.endpoint]);
+        command.args([self.requests.to_string(), self.after.to_string()]);
+        command.stdin(Stdio::null()).stderr(Stdio::inherit());
+        let output = command.output().context("cannot run taskset")?;
+        if !output.status.success() {
+            bail!("{contestant} has failed at {workload}: {}", output.status);
+        }
+        Report::parse(&String::from_utf8_lossy(&output.stdout))
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
