@@ -332,11 +332,12 @@ impl<K: Into<ErrorKind>> From<K> for Error {
 }
 
 impl Outcome {
-    fn of_kind(kind: &ErrorKind) -> Self {
+    pub(crate) fn of_kind(kind: &ErrorKind) -> Self {
         match kind {
             ErrorKind::Failed(failure) | ErrorKind::RequestLineTooLong { failure, .. } => {
                 Self::of(failure)
             }
+            ErrorKind::Etcd(refusal) if refusal.is_the_stores() => Self::Rejected,
             ErrorKind::Etcd(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),

@@ -72,13 +72,15 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
         return Verdict::rejected(RedirectError::Unfollowable { status });
     }
     let kind = read(status, content_type, body);
-    let outcome = Outcome::of_refusal(status);
+    let outcome = Outcome::of_kind(&kind);
     let from_the_api = matches!(kind, ErrorKind::Etcd(_) | ErrorKind::Api(_));
     let ask_others = match status {
         // Not a member of this cluster, or not one by that name.
         StatusCode::NOT_FOUND => !from_the_api,
         StatusCode::MISDIRECTED_REQUEST => true,
-        _ => status.is_server_error(),
+        _ => {
+            status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
+        }
     };
     Verdict { kind, outcome, ask_others }
 }

@@ -3,15 +3,28 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use lexopt::{Arg, Error, Parser, ValueExt};
+use xtask::Release;
 
 /// A whole command line.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) task: Task,
     pub(crate) etcd: Option<PathBuf>,
+    pub(crate) release: Option<Release>,
     pub(crate) members: usize,
-    pub(crate) quick: bool,
+    pub(crate) bench: Bench,
     pub(crate) rest: Vec<OsString>,
+}
+
+/// How much of the bench.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bench {
+    /// Fewer rounds of fewer requests.
+    pub(crate) quick: bool,
+    /// Nothing but what can be counted.
+    pub(crate) instructions: bool,
+    /// What is counted is what counts from now on.
+    pub(crate) record: bool,
 }
 
 /// Its first word.
@@ -28,8 +41,14 @@ pub(crate) enum Task {
 
 impl Arguments {
     pub(crate) fn parse(mut parser: Parser) -> Result<Self, Error> {
-        let mut arguments =
-            Self { task: Task::Help, etcd: None, members: 1, quick: false, rest: Vec::new() };
+        let mut arguments = Self {
+            task: Task::Help,
+            etcd: None,
+            release: None,
+            members: 1,
+            bench: Bench::default(),
+            rest: Vec::new(),
+        };
         match parser.next()? {
             Some(Arg::Value(word)) => arguments.task = Task::parse(&word.string()?)?,
             Some(Arg::Long("help") | Arg::Short('h')) | None => return Ok(arguments),
@@ -46,10 +65,20 @@ impl Arguments {
                 Some(Arg::Long("etcd")) if task.takes_a_server() => {
                     arguments.etcd = Some(parser.value()?.into());
                 }
+                Some(Arg::Long("etcd-version")) if task.takes_a_server() => {
+                    let release = parser.value()?.string()?.parse()?;
+                    arguments.release = Some(release);
+                }
                 Some(Arg::Long("members")) if task == Task::Etcd => {
                     arguments.members = parser.value()?.parse()?;
                 }
-                Some(Arg::Long("quick")) if task == Task::Bench => arguments.quick = true,
+                Some(Arg::Long("quick")) if task == Task::Bench => arguments.bench.quick = true,
+                Some(Arg::Long("instructions")) if task == Task::Bench => {
+                    arguments.bench.instructions = true;
+                }
+                Some(Arg::Long("record")) if arguments.bench.instructions => {
+                    arguments.bench.record = true;
+                }
                 Some(Arg::Long("help") | Arg::Short('h')) => arguments.task = Task::Help,
                 Some(other) => return Err(other.unexpected()),
                 None => return Ok(arguments),
@@ -80,18 +109,22 @@ impl Task {
 pub(crate) const HELP: &str = "\
 The development commands of this workspace.
 
-cargo xtask etcd [--members N] [--etcd PATH]   runs etcd with the v2 API until Ctrl-C
-cargo xtask demo [--etcd PATH]                 shows both clients at work with a real server
-cargo xtask test [--etcd PATH] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then
-                                               the core's example and the demo
-cargo xtask bench [--quick] [--etcd PATH]      measures the clients beside what there is without
-                                               them
-cargo xtask tidy                               checks the rules that no other tool knows
-cargo xtask ci                                 runs everything that has to pass
+cargo xtask etcd [--members N] [SERVER]   runs etcd with the v2 API until Ctrl-C
+cargo xtask demo [SERVER]                 shows both clients at work with a real server
+cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
+                                          core's example and the demo
+cargo xtask bench [--quick] [SERVER]      measures the clients beside what there is without them
+cargo xtask bench --instructions          counts instructions, allocations and system calls of
+                 [--record]               requests, and compares them with those on record
+cargo xtask tidy                          checks the rules that no other tool knows
+cargo xtask ci                            runs everything that has to pass
+
+SERVER is --etcd PATH or --etcd-version VERSION or both, VERSION being 3.4 or 3.5.
 
 The server is the one given with --etcd or named by the variable ETCD, else an `etcd` from 2.0
 to 3.5 on the PATH, else the package `etcd-server` of Debian or Ubuntu, which is unpacked into
-the target directory.
+the target directory. With --etcd-version, one that is named and of another version is an error,
+one on the PATH is passed over, and the package is that of the Debian release that has it.
 ";
 
 #[cfg(test)]
@@ -113,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn versions_of_servers_are_those_that_can_be_had() {
+        for (text, release) in [("3.4", Release::V3_4), ("3.5", Release::V3_5)] {
+            for task in ["etcd", "demo", "test"] {
+                let arguments = parse(&[task, "--etcd-version", text]).unwrap();
+                assert_eq!(arguments.release, Some(release));
+            }
+        }
+        assert!(parse(&["tidy", "--etcd-version", "3.5"]).is_err());
+        let error = parse(&["test", "--etcd-version", "3.6"]).unwrap_err().to_string();
+        assert!(error.contains("only 3.4 and 3.5"), "{error}");
+    }
+
+    #[test]
     fn what_follows_two_dashes_is_for_cargo_test() {
         let arguments =
             parse(&["test", "--etcd", "e", "--", "watch", "--", "--nocapture"]).unwrap();
@@ -120,6 +166,18 @@ mod tests {
         assert_eq!(arguments.rest, ["watch", "--", "--nocapture"]);
         assert!(parse(&["test", "watch"]).is_err());
         assert!(parse(&["demo", "--", "x"]).is_err());
+    }
+
+    #[test]
+    fn a_bench_is_whole_or_quick_or_counts() {
+        let bench = |words: &[&str]| Some(parse(&[&["bench"], words].concat()).ok()?.bench);
+        assert_eq!(bench(&[]), Some(Bench::default()));
+        assert_eq!(bench(&["--quick"]), Some(Bench { quick: true, ..Bench::default() }));
+        let counts = Bench { instructions: true, ..Bench::default() };
+        assert_eq!(bench(&["--instructions"]), Some(counts));
+        let record = Bench { record: true, ..counts };
+        assert_eq!(bench(&["--instructions", "--record"]), Some(record));
+        assert_eq!(bench(&["--record"]), None);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::{
     env,
     ffi::OsStr,
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::interrupt;
 
@@ -30,6 +31,8 @@ impl Step {
     pub(crate) fn new(arguments: &str) -> Self {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments.split_whitespace()).current_dir(xtask::root()).stdin(Stdio::null());
+        // With all that it starts, so that a request to end reaches those, too.
+        command.process_group(0);
         Self { command, title: format!("cargo {arguments}") }
     }
 
@@ -72,12 +75,22 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// A Ctrl-C in a terminal has reached cargo already; other requests have reached only us.
+/// Ends cargo and all that it has started, tests and servers included, and waits until they are
+/// gone. Requests to end reach only us.
 fn end(mut child: Child) -> Result<()> {
-    _ = kill_process(Pid::from_child(&child), Signal::TERM);
-    _ = child.wait();
+    let group = Pid::from_child(&child);
+    for signal in [Signal::TERM, Signal::KILL] {
+        _ = kill_process_group(group, signal);
+        let deadline = Instant::now() + LONGEST_END;
+        // Its number stays the group's as long as there is anybody in it.
+        while test_kill_process_group(group).is_ok() && Instant::now() < deadline {
+            _ = child.try_wait();
+            thread::sleep(PAUSE);
+        }
+    }
     bail!(INTERRUPTED)
 }
 
+const LONGEST_END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 const INTERRUPTED: &str = "interrupted";

@@ -23,4 +23,4 @@ mod obtain;
 pub mod server;
 mod version;
 
-pub use obtain::{obtain, root};
+pub use obtain::{Release, obtain, obtain_release, root};

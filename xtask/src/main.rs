@@ -27,19 +27,24 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, members, quick, rest } =
+    let Arguments { task, etcd, release, members, bench, rest } =
         Arguments::parse(lexopt::Parser::from_env())
             .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
+    let server = || match release {
+        Some(release) => xtask::obtain_release(release, etcd.as_deref()),
+        None => xtask::obtain(etcd.as_deref()),
+    };
     match task {
         Task::Help => {
             print!("{}", arguments::HELP);
             Ok(())
         }
-        Task::Etcd => etcd::run(&xtask::obtain(etcd.as_deref())?, members),
-        Task::Demo => demo::run(&xtask::obtain(etcd.as_deref())?),
-        Task::Test => test::run(&xtask::obtain(etcd.as_deref())?, &rest),
-        Task::Bench => bench::run(&xtask::obtain(etcd.as_deref())?, quick),
+        Task::Etcd => etcd::run(&server()?, members),
+        Task::Demo => demo::run(&server()?),
+        Task::Test => test::run(&server()?, &rest),
+        Task::Bench if bench.instructions => bench::count(bench.record),
+        Task::Bench => bench::run(&server()?, bench.quick),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

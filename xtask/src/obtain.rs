@@ -1,18 +1,27 @@
-//! Where the etcd server comes from.
+//! Where the programs come from that development takes.
 
+mod apt;
+mod kept;
 mod package;
+mod tinyproxy;
+mod wanted;
 
 use std::{
     env,
     ffi::OsStr,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
-use rustix::fs::{FlockOperation, flock};
+use anyhow::{Context, Result};
 
-use crate::version::Version;
+pub(crate) use self::tinyproxy::tinyproxy;
+pub use self::wanted::Release;
+use self::{
+    kept::{kept, target},
+    package::Package,
+    wanted::Wanted,
+};
 
 /// Finds an etcd server that speaks v2, downloading one if there is none.
 ///
@@ -27,20 +36,20 @@ use crate::version::Version;
 /// Fails if the server that was named cannot be used, or if none was named and none can be had; the
 /// message says what to do then.
 pub fn obtain(given: Option<&Path>) -> Result<PathBuf> {
-    if let Some(etcd) = given {
-        return usable(etcd).context("the server given with --etcd cannot be used");
-    }
-    for name in ["ETCD_V2_TEST_SERVER", "ETCD"] {
-        if let Some(etcd) = env::var_os(name).filter(|value| !value.is_empty()) {
-            return usable(Path::new(&etcd)).with_context(|| {
-                format!("the server named by the variable {name} cannot be used")
-            });
-        }
-    }
-    if let Some(etcd) = env::var_os("PATH").and_then(|path| on_path(&path)) {
-        return Ok(etcd);
-    }
-    kept_or_downloaded(&target().join("etcd-server"))
+    find(Wanted(None), given)
+}
+
+/// Finds an etcd server of this release, in the same places.
+///
+/// A package of another release than this machine's own comes from Debian, by the mirror that this
+/// machine uses for its own if there is one, and with its signature checked. Each release has a
+/// directory of its own.
+///
+/// # Errors
+///
+/// Fails like [`obtain`], and if the server that was named is of another release.
+pub fn obtain_release(release: Release, given: Option<&Path>) -> Result<PathBuf> {
+    find(Wanted(Some(release)), given)
 }
 
 /// The directory of the workspace.
@@ -50,15 +59,40 @@ pub fn root() -> &'static Path {
     manifest.parent().unwrap_or(manifest)
 }
 
-fn usable(etcd: &Path) -> Result<PathBuf> {
-    Version::require_v2(etcd)?;
+fn find(wanted: Wanted, given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(etcd) = given {
+        return usable(wanted, etcd).context("the server given with --etcd cannot be used");
+    }
+    for name in ["ETCD_V2_TEST_SERVER", "ETCD"] {
+        if let Some(etcd) = env::var_os(name).filter(|value| !value.is_empty()) {
+            return usable(wanted, Path::new(&etcd)).with_context(|| {
+                format!("the server named by the variable {name} cannot be used")
+            });
+        }
+    }
+    if let Some(etcd) = env::var_os("PATH").and_then(|path| on_path(wanted, &path)) {
+        return Ok(etcd);
+    }
+    let package = Package {
+        name: "etcd-server",
+        program: "usr/bin/etcd",
+        fits: &|version| wanted.is_in(version),
+        suite: wanted.suite(),
+    };
+    let home = target().join(wanted.folder());
+    kept(&home, "etcd", |etcd| wanted.check(etcd), |etcd| package.download(etcd))
+        .with_context(|| format!("no etcd server was found and none could be had. {WAYS_OUT}"))
+}
+
+fn usable(wanted: Wanted, etcd: &Path) -> Result<PathBuf> {
+    wanted.check(etcd)?;
     // The servers run in directories of their own.
     fs::canonicalize(etcd).with_context(|| format!("cannot find {}", etcd.display()))
 }
 
-fn on_path(path: &OsStr) -> Option<PathBuf> {
+fn on_path(wanted: Wanted, path: &OsStr) -> Option<PathBuf> {
     let etcd = env::split_paths(path).map(|folder| folder.join("etcd")).find(|it| it.is_file())?;
-    match usable(&etcd) {
+    match usable(wanted, &etcd) {
         Ok(etcd) => Some(etcd),
         Err(error) => {
             eprintln!("not using the etcd on the PATH: {error:#}");
@@ -67,31 +101,8 @@ fn on_path(path: &OsStr) -> Option<PathBuf> {
     }
 }
 
-fn kept_or_downloaded(home: &Path) -> Result<PathBuf> {
-    let etcd = home.join("etcd");
-    fs::create_dir_all(home).with_context(|| format!("cannot create {}", home.display()))?;
-    // Whoever comes second waits here and then finds the first one's copy.
-    let lock = File::create(home.join("lock"))
-        .with_context(|| format!("cannot write into {}", home.display()))?;
-    flock(&lock, FlockOperation::LockExclusive)
-        .with_context(|| format!("cannot lock {}", home.display()))?;
-
-    if usable(&etcd).is_ok() {
-        return Ok(etcd);
-    }
-    if let Err(error) = package::download(&etcd).and_then(|()| Version::require_v2(&etcd)) {
-        bail!("no etcd server was found and none could be downloaded: {error:#}\n{WAYS_OUT}");
-    }
-    Ok(etcd)
-}
-
-fn target() -> PathBuf {
-    let folder = env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty());
-    root().join(folder.unwrap_or_else(|| "target".into()))
-}
-
 const WAYS_OUT: &str = "Get an etcd from 2.0 to 3.5 and give its path with --etcd, or name it in the \
-    variable ETCD, or put it on the PATH.";
+    variable ETCD, or put it on the PATH";
 
 #[cfg(test)]
 mod tests {
@@ -130,15 +141,23 @@ mod tests {
     fn an_etcd_on_the_path_counts_only_with_v2() {
         let folder = tempfile::tempdir().unwrap();
         let etcd = pretend(folder.path(), "3.4.9");
-        assert_eq!(on_path(folder.path().as_os_str()), Some(fs::canonicalize(etcd).unwrap()));
+        assert_eq!(
+            on_path(Wanted(None), folder.path().as_os_str()),
+            Some(fs::canonicalize(etcd).unwrap())
+        );
         pretend(folder.path(), "3.6.0");
-        assert_eq!(on_path(folder.path().as_os_str()), None);
+        assert_eq!(on_path(Wanted(None), folder.path().as_os_str()), None);
     }
 
     #[test]
-    fn a_kept_copy_is_used_again() {
+    fn a_named_server_does_not_override_the_release() {
         let folder = tempfile::tempdir().unwrap();
-        let etcd = pretend(folder.path(), "3.4.9");
-        assert_eq!(kept_or_downloaded(folder.path()).unwrap(), etcd);
+        let etcd = pretend(folder.path(), "3.5.16");
+        let found = obtain_release(Release::V3_5, Some(&etcd)).unwrap();
+        assert_eq!(found, fs::canonicalize(&etcd).unwrap());
+        let error = obtain_release(Release::V3_4, Some(&etcd)).unwrap_err();
+        let expected = format!("{} is version 3.5, but 3.4 is asked for", etcd.display());
+        assert!(format!("{error:#}").ends_with(&expected), "{error:#}");
+        assert_eq!(on_path(Wanted(Some(Release::V3_4)), folder.path().as_os_str()), None);
     }
 }

@@ -6,15 +6,17 @@
 mod member;
 mod ports;
 mod probe;
+mod proxy;
 mod scratch;
 mod starter;
+mod stopped;
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-pub use self::member::Member;
 use self::{member::Addresses, scratch::Scratch};
+pub use self::{member::Member, proxy::Proxy};
 use crate::version::Version;
 
 /// A single etcd server with the v2 API on a free loopback port.

@@ -1,6 +1,6 @@
 //! What `etcd --version` says, and what follows from it.
 
-use std::{path::Path, process::Command};
+use std::{fmt, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,16 +12,37 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    pub(crate) const fn new(major: u32, minor: u32) -> Self {
+        Self { major, minor }
+    }
+
     /// Asks the program at `etcd`.
     pub(crate) fn of(etcd: &Path) -> Result<Self> {
-        let output = Command::new(etcd)
-            .arg("--version")
-            .output()
-            .with_context(|| format!("cannot run {}", etcd.display()))?;
+        let mut command = Command::new(etcd);
+        command.arg("--version");
+        if cfg!(target_arch = "aarch64") {
+            // Older servers do not even tell their version there unless told that this is known.
+            command.env("ETCD_UNSUPPORTED_ARCH", "arm64");
+        }
+        let output = command.output().with_context(|| format!("cannot run {}", etcd.display()))?;
         let text = String::from_utf8_lossy(&output.stdout);
         Self::parse(&text).with_context(|| {
-            format!("{} is no etcd: `--version` says {:?}", etcd.display(), text.trim())
+            // Where it cannot be loaded here, this says why.
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            let said = [text.trim(), complaint.trim()].join(" ");
+            format!(
+                "{} is no etcd that runs here: `--version` says {:?}",
+                etcd.display(),
+                said.trim()
+            )
         })
+    }
+
+    /// Reads a number such as `3.4.23`, or one of a package such as `1:3.4.23-4`.
+    pub(crate) fn of_number(text: &str) -> Option<Self> {
+        let number = text.split_once(':').map_or(text, |(_epoch, number)| number);
+        let mut parts = number.trim().split('.').map(str::parse);
+        Some(Self { major: parts.next()?.ok()?, minor: parts.next()?.ok()? })
     }
 
     /// Fails, and says what to do, unless the program at `etcd` has the v2 API.
@@ -29,10 +50,8 @@ impl Version {
         let version = Self::of(etcd)?;
         if !version.speaks_v2() {
             bail!(
-                "{} is version {}.{}, which has no v2 API any more; use one from 2.0 to 3.5",
-                etcd.display(),
-                version.major,
-                version.minor
+                "{} is version {version}, which has no v2 API any more; use one from 2.0 to 3.5",
+                etcd.display()
             );
         }
         Ok(version)
@@ -43,14 +62,18 @@ impl Version {
         self >= Self { major: 3, minor: 4 }
     }
 
-    fn speaks_v2(self) -> bool {
+    pub(crate) fn speaks_v2(self) -> bool {
         (Self { major: 2, minor: 0 }..Self { major: 3, minor: 6 }).contains(&self)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let number = text.lines().find_map(|line| number(line))?;
-        let mut parts = number.trim().split('.').map(str::parse);
-        Some(Self { major: parts.next()?.ok()?, minor: parts.next()?.ok()? })
+        Self::of_number(text.lines().find_map(number)?)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
     }
 }
 

@@ -43,6 +43,7 @@ mod membership;
 mod names;
 mod patience;
 mod prefixes;
+mod proxies;
 mod queues;
 mod reads;
 mod servers;
@@ -51,6 +52,8 @@ mod space;
 mod statistics;
 mod stopping;
 mod syncing;
+#[cfg(feature = "ring")]
+mod tunnels;
 mod values;
 mod views;
 mod watches;

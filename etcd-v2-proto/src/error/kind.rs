@@ -153,6 +153,16 @@ pub struct EtcdError {
     pub status: StatusCode,
 }
 
+impl EtcdError {
+    /// Whether the store refused, though the code says that the server never got that far.
+    ///
+    /// From 3.5 on, the store fails to update any directory that exists, and its words for that come
+    /// wrapped like those of a request that was lost.
+    pub(crate) fn is_the_stores(&self) -> bool {
+        self.code == Code::RAFT_INTERNAL && self.cause.starts_with("nodePath ")
+    }
+}
+
 impl From<Malformed> for ErrorKind {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)

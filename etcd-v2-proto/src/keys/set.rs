@@ -88,6 +88,9 @@ impl Set {
     ///
     /// Watchers are not told, though each refresh takes one of the 1000 places in the history that
     /// watchers depend on. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
+    ///
+    /// etcd 3.5 refuses this for directories, as it does every change to one that exists: with code 300
+    /// and the cause `Not a file`. Nothing has happened then ([`Rejected`](crate::Outcome::Rejected)).
     pub fn refresh(key: impl Into<String>, ttl: Duration) -> Self {
         let mut refresh = Self::new(key, "").ttl(ttl).if_exists();
         refresh.content = Content::Kept(String::new());
@@ -107,7 +110,7 @@ impl Set {
     ///
     /// As etcd has it, this **replaces a file** that is there; with [`if_exists`](Self::if_exists) it
     /// even **erases the value** of that file. [`mkdir`](Self::mkdir) does neither, and
-    /// [`refresh`](Self::refresh) renews the time to live of a directory safely.
+    /// [`refresh`](Self::refresh) renews the time to live of a directory safely, before etcd 3.5.
     pub fn directory(mut self) -> Self {
         self.content = Content::Directory;
         self

@@ -275,6 +275,13 @@ fn refused_logins_differ_from_missing_ones() {
     let text =
         "the proxy http://proxy:1 wants a user name and a password (407): put them into its URL";
     assert_eq!(error.to_string(), text);
+
+    // What tinyproxy says then.
+    let answer = b"HTTP/1.0 401 Unauthorized\r\n\r\n";
+    let error = tunnel("u:secret@proxy:1", "https://etcd:1/").receive(answer).unwrap_err();
+    let text =
+        "the proxy http://proxy:1 does not accept the user name and password in its URL (401)";
+    assert_eq!(error.to_string(), text);
 }
 
 #[test]

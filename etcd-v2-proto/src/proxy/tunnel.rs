@@ -35,12 +35,17 @@ pub enum TunnelError {
     /// The proxy wants a user name and a password, or others.
     #[error(
         "the proxy {proxy} {}",
-        if *.tried { "does not accept the user name and password in its URL (407)" }
-        else { "wants a user name and a password (407): put them into its URL" }
+        if *.tried {
+            format!("does not accept the user name and password in its URL ({})", status.as_u16())
+        } else {
+            format!("wants a user name and a password ({}): put them into its URL", status.as_u16())
+        }
     )]
     Login {
         /// The proxy.
         proxy: String,
+        /// What the proxy said: 407, or 401 as tinyproxy has it where they are wrong.
+        status: StatusCode,
         /// Whether it was given some.
         tried: bool,
     },
@@ -122,8 +127,11 @@ impl Tunnel {
             None => Err(self.nonsense()),
             Some(status) if status.is_success() && rest == END => Ok(true),
             Some(status) if status.is_success() => Err(self.nonsense()),
-            Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
-                Err(TunnelError::Login { proxy, tried: self.proxy.credentials.is_some() })
+            Some(
+                status @ (StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED),
+            ) => {
+                let tried = self.proxy.credentials.is_some();
+                Err(TunnelError::Login { proxy, status, tried })
             }
             Some(status) => {
                 Err(TunnelError::Refused { proxy, target: self.target.clone(), status })

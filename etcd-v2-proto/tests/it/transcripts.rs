@@ -26,6 +26,7 @@ transcripts! {
     writes_are_answered
     a_wait_may_be_idle_for_days
     refusals_end_the_call
+    a_directory_that_3_5_does_not_update_is_refused
     a_refusal_is_told_by_its_body_and_not_by_its_type
     code_401_is_not_status_401
     a_cut_success_is_applied

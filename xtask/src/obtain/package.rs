@@ -1,116 +1,88 @@
-//! The server out of the distribution's own package, fetched without root and without installing
-//! it.
+//! Programs out of the distribution's own packages, fetched without root and without installing them.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-/// Downloads the package from wherever this machine gets its packages and puts its `etcd` at
-/// `destination`.
-pub(super) fn download(destination: &Path) -> Result<()> {
-    let home = destination.parent().context("the destination is in no directory")?;
-    eprintln!("downloading an etcd server into {} (only this once) ...", home.display());
+use super::apt::Apt;
 
-    run(Command::new("apt-get").arg("--version"))?;
-    // Beside the destination, so that the last step is a rename and nobody ever sees half a file.
-    let work = tempfile::tempdir_in(home)
-        .with_context(|| format!("cannot create a directory in {}", home.display()))?;
-    let apt = Apt::new(work.path())?;
-    // A source that does not answer is none of our business as long as the package can be had
-    // elsewhere.
-    let updated = apt.run(&["update"]);
-    let downloaded = apt.run(&["download", PACKAGE]);
-    if let Err(error) = downloaded {
-        return Err(match updated {
+/// A package and the program in it.
+pub(super) struct Package<'a> {
+    pub(super) name: &'a str,
+    /// Where the program is within the package.
+    pub(super) program: &'a str,
+    /// Whether a version of the package will do.
+    pub(super) fits: &'a dyn Fn(&str) -> bool,
+    /// The release of Debian that has it, if this machine's sources do not.
+    pub(super) suite: &'a str,
+}
+
+impl Package<'_> {
+    /// Downloads the package and puts its program at `destination`: from wherever this machine gets
+    /// its packages, and if that fails, from Debian.
+    pub(super) fn download(&self, destination: &Path) -> Result<()> {
+        let home = destination.parent().context("the destination is in no directory")?;
+        eprintln!("downloading {} into {} (only this once) ...", self.name, home.display());
+        // Beside the destination, so that the last step is a rename and nobody ever sees half a file.
+        let work = tempfile::tempdir_in(home)
+            .with_context(|| format!("cannot create a directory in {}", home.display()))?;
+
+        let own = Apt::of_this_machine(work.path().join("own"))?;
+        // A source that does not answer is none of our business as long as the package can be had
+        // elsewhere.
+        let updated = own.update();
+        let Err(error) = self.take(&own, destination) else { return Ok(()) };
+        let error = match updated {
             Ok(()) => error,
             Err(update) => error.context(format!("{update:#}")),
-        });
-    }
-
-    let package = package_in(work.path())?;
-    let unpacked = work.path().join("unpacked");
-    let mut dpkg = Command::new("dpkg-deb");
-    run(dpkg.arg("-x").arg(&package).arg(&unpacked))?;
-    fs::rename(unpacked.join("usr/bin/etcd"), destination)
-        .with_context(|| format!("the package {PACKAGE} has no usr/bin/etcd"))
-}
-
-/// apt-get with everything it writes in one directory.
-struct Apt<'a> {
-    folder: &'a Path,
-    settings: PathBuf,
-}
-
-impl<'a> Apt<'a> {
-    fn new(folder: &'a Path) -> Result<Self> {
-        let settings = folder.join("apt.conf");
-        let prepare = || {
-            fs::create_dir_all(folder.join("lists/partial"))?;
-            fs::create_dir_all(folder.join("archives/partial"))?;
-            // As if nothing were installed.
-            fs::write(folder.join("status"), "")?;
-            fs::write(&settings, settings_for(folder))
         };
-        prepare().with_context(|| format!("cannot write into {}", folder.display()))?;
-        Ok(Self { folder, settings })
+        eprintln!("this machine's package sources have none that fits: {error:#}");
+        eprintln!("turning to Debian's release {} ...", self.suite);
+        self.take_from_debian(&own, work.path(), destination)
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<()> {
-        let mut command = Command::new("apt-get");
-        command.arg("--quiet").arg("--config-file").arg(&self.settings).args(arguments);
-        run(command.current_dir(self.folder))
+    fn take(&self, apt: &Apt, destination: &Path) -> Result<()> {
+        let version = apt.version(self.name)?;
+        ensure!((self.fits)(&version), "{} is of version {version}", self.name);
+        let program = apt.unpack(self.name)?.join(self.program);
+        fs::rename(program, destination)
+            .with_context(|| format!("the package {} has no {}", self.name, self.program))
+    }
+
+    fn take_from_debian(&self, own: &Apt, work: &Path, destination: &Path) -> Result<()> {
+        let keys = keys(own)?;
+        let mut mirrors = own.mirrors();
+        mirrors.push(DEBIAN.to_owned());
+        mirrors.dedup();
+        let mut errors = Vec::new();
+        for (number, mirror) in mirrors.iter().enumerate() {
+            let folder = work.join(format!("debian{number}"));
+            let attempt = || {
+                let debian = Apt::of_debian(folder, mirror, self.suite, &keys)?;
+                debian.update()?;
+                self.take(&debian, destination)
+            };
+            let Err(error) = attempt() else { return Ok(()) };
+            errors.push(format!("{mirror}: {error:#}"));
+        }
+        bail!("Debian's release {} does not help either: {}", self.suite, errors.join("; "))
     }
 }
 
-fn settings_for(folder: &Path) -> String {
-    SETTINGS.replace("FOLDER", &folder.display().to_string())
+/// The keys that Debian signs its releases with, as this machine's own distribution vouches for them:
+/// out of its newest package of them, which knows releases that came later, or as they are installed.
+fn keys(own: &Apt) -> Result<PathBuf> {
+    let unpacked = own.unpack("debian-archive-keyring");
+    let found = unpacked.as_deref().ok().map(|folder| folder.join(KEYS)).filter(|it| it.is_file());
+    let installed = || Some(Path::new("/").join(KEYS)).filter(|it| it.is_file());
+    found.or_else(installed).with_context(|| {
+        let why = unpacked.err().map_or_else(String::new, |error| format!(": {error:#}"));
+        format!("there are no keys to check Debian's signatures with{why}")
+    })
 }
 
-fn package_in(folder: &Path) -> Result<PathBuf> {
-    fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .with_context(|| format!("apt-get left no package {PACKAGE}"))
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .env("LC_ALL", "C")
-        .output()
-        .with_context(|| format!("cannot run {program}"))?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("{program} failed ({}): {}", output.status, complaint.trim());
-    }
-    Ok(())
-}
-
-const PACKAGE: &str = "etcd-server";
-
-/// The sources, keys and proxies stay those of the machine. Cleared are hooks, which would touch
-/// the system's own directories, and lists nobody needs here.
-const SETTINGS: &str = r#"#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear Acquire::IndexTargets::deb::DEP-11;
-#clear Acquire::IndexTargets::deb::Contents-deb;
-Dir::State "FOLDER/";
-Dir::State::Lists "FOLDER/lists/";
-Dir::State::status "FOLDER/status";
-Dir::Cache "FOLDER/";
-Dir::Cache::archives "FOLDER/archives/";
-Dir::Log "FOLDER/";
-Debug::NoLocking "true";
-Acquire::Languages "none";
-Acquire::Retries "2";
-Acquire::http::Timeout "20";
-Acquire::https::Timeout "20";
-APT::Sandbox::User "root";
-"#;
+const DEBIAN: &str = "http://deb.debian.org/debian/";
+const KEYS: &str = "usr/share/keyrings/debian-archive-keyring.gpg";

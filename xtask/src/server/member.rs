@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{ports, probe, starter};
+use super::{ports, probe, starter, stopped};
 use crate::version::Version;
 
 /// One member of a cluster: a process that can be killed, stopped and restarted on the same data
@@ -67,13 +67,15 @@ impl Member {
         Ok(())
     }
 
-    /// Freezes it (`SIGSTOP`): its connections stay open and nothing answers.
+    /// Freezes it (`SIGSTOP`) and returns when all of it stands still: its connections stay open and
+    /// nothing answers.
     ///
     /// # Errors
     ///
-    /// Fails if it does not run.
+    /// Fails if it does not run, or does not stop in time.
     pub fn stop(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        self.pid().map_or(Ok(()), stopped::wait)
     }
 
     /// Lets it go on after [`stop`](Self::stop) (`SIGCONT`).

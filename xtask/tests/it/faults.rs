@@ -58,6 +58,33 @@ fn a_stopped_member_is_silent_until_it_goes_on() {
     assert!(ask(&endpoint, "GET", "/").starts_with("HTTP/1.1 200"));
 }
 
+/// How many threads of a process can still run.
+#[cfg(target_os = "linux")]
+fn running(process: u32) -> usize {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let stat = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat"));
+    let stats = threads.filter_map(|thread| stat(thread.ok()?).ok());
+    stats.filter(|stat| !stat.rsplit_once(") ").unwrap().1.starts_with('T')).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stopped_member_stands_still_at_once() {
+    let mut server = Server::start(&ETCD).unwrap();
+    let endpoint = server.endpoint().to_owned();
+    let process = server.member().pid().unwrap();
+    for round in 0..50 {
+        let client = thread::spawn({
+            let endpoint = endpoint.clone();
+            move || ask(&endpoint, "GET", "/?recursive=true")
+        });
+        server.member().stop().unwrap();
+        assert_eq!(running(process), 0, "round {round}");
+        server.member().cont().unwrap();
+        assert!(client.join().unwrap().starts_with("HTTP/1.1 200"));
+    }
+}
+
 #[test]
 fn two_of_three_carry_on() {
     let mut cluster = Cluster::start(&ETCD, 3).unwrap();

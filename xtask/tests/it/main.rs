@@ -2,3 +2,7 @@
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod interrupts;
+#[cfg(test)]
+mod proxies;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use etcd_v2_client::ErrorKind;
 use etcd_v2_client::keys::{ChangeKind, Push, Set, Wait};
+use etcd_v2_client::{Code, ErrorKind, Outcome};
 
 use super::space::Space;
+use super::views::Server;
 
 both! {
     quiet:
@@ -75,10 +76,22 @@ fn an_expired_file_is_told_to_its_watch(space: &Space) {
     assert!(space.get("file").unwrap_err().is_key_not_found());
 }
 
+/// From 3.5 on, no server can change a directory that exists.
+fn directories_can_be_updated(space: &Space) -> bool {
+    !Server(&space.client).is_from((3, 5))
+}
+
 fn an_expired_directory_takes_all_with_it(space: &Space) {
-    let set = space.set("dir/file", "1").unwrap();
-    let made = Set::new(space.at("dir"), "").directory().if_exists().ttl(Duration::from_secs(1));
-    space.send(made).unwrap();
+    let dir = || Set::new(space.at("dir"), "").directory();
+    let set = if directories_can_be_updated(space) {
+        let set = space.set("dir/file", "1").unwrap();
+        space.send(dir().if_exists().ttl(Duration::from_secs(1))).unwrap();
+        set
+    } else {
+        // Long enough to get the file into it first.
+        space.send(dir().if_absent().ttl(Duration::from_secs(4))).unwrap();
+        space.set("dir/file", "1").unwrap()
+    };
     let mut watch = space.keys.watch(Wait::new(space.at("dir/file")).after(set.index().unwrap()));
     let change = watch.change();
     assert_eq!(change.kind(), &ChangeKind::Expire);
@@ -124,6 +137,9 @@ fn a_refresh_keeps_the_value_and_tells_nobody(space: &Space) {
 }
 
 fn a_refresh_renews_a_directory_too(space: &Space) {
+    if !directories_can_be_updated(space) {
+        return a_directory_that_is_not_renewed_stays_as_it_was(space);
+    }
     space.set("dir/file", "kept").unwrap();
     let refreshed = space.refresh("dir", MINUTE).unwrap();
     assert!(refreshed.node().unwrap().is_dir());
@@ -132,6 +148,26 @@ fn a_refresh_renews_a_directory_too(space: &Space) {
     assert_eq!(listing.node().unwrap().child("file").unwrap().value(), Some("kept"));
     space.refresh("dir", 2 * MINUTE).unwrap();
     assert!(space.get("dir").unwrap().node().unwrap().ttl() > Some(MINUTE));
+}
+
+fn a_directory_that_is_not_renewed_stays_as_it_was(space: &Space) {
+    let made = space.send(Set::mkdir(space.at("dir")).ttl(MINUTE)).unwrap();
+    space.set("dir/file", "kept").unwrap();
+    for change in [
+        Set::refresh(space.at("dir"), 2 * MINUTE),
+        Set::new(space.at("dir"), "").directory().if_exists().ttl(2 * MINUTE),
+        Set::new(space.at("dir"), "").directory().if_exists().without_ttl(),
+    ] {
+        let error = space.send(change).unwrap_err();
+        assert!(error.has_code(Code::RAFT_INTERNAL), "{error}");
+        assert!(error.to_string().contains("Not a file"), "{error}");
+        assert_eq!(error.outcome(), Outcome::Rejected, "that is certain");
+    }
+    let listing = space.list("dir").unwrap();
+    let (now, before) = (listing.node().unwrap(), made.node().unwrap());
+    assert_eq!(now.expiration(), before.expiration());
+    assert_eq!(now.modified_index(), before.modified_index());
+    assert_eq!(now.child("file").unwrap().value(), Some("kept"));
 }
 
 fn a_refresh_does_not_make_anything(space: &Space) {

@@ -49,6 +49,8 @@ fn a_member_without_the_others_is_unwell(space: &Space) {
     }
     // That is an answer, and no failure.
     until("it notices", || !Server(&alone).health().unwrap().healthy);
+    let reason = Server(&alone).health().unwrap().reason;
+    assert_eq!(reason.is_some(), Server(&alone).is_from((3, 5)), "{reason:?}");
     for member in &mut cluster.members()[1..] {
         member.restart().unwrap();
     }

@@ -46,6 +46,15 @@ view! {
     fn sync() -> Membership;
 }
 
+impl Server<'_> {
+    /// Whether the server is of this version or a later one, by its own account.
+    pub(super) fn is_from(self, wanted: (u32, u32)) -> bool {
+        let version = self.version().unwrap().server;
+        let mut numbers = version.split('.').map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap()) >= wanted
+    }
+}
+
 view! {
     Members: client (.members());
     fn list() -> Vec<Member>;
