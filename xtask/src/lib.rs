@@ -23,4 +23,4 @@ mod obtain;
 pub mod server;
 mod version;
 
-pub use obtain::{Release, obtain, obtain_release, root};
+pub use obtain::{Go, Release, Tool, obtain, obtain_release, root, strace, target, valgrind};

@@ -43,6 +43,8 @@ func main() {
 	keys := client.NewKeysAPI(c)
 	ask(keys, "get")
 	switch workload {
+	case "first":
+		return
 	case "get64":
 		concurrently(keys, 640)
 		begin(requests)

@@ -1,68 +1,91 @@
 //! The programs that are compared: built here, in a workspace of their own.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use xtask::Go;
 
 use crate::cargo::Step;
 
 /// Where the programs are.
 #[derive(Debug)]
 pub(crate) struct Contestants {
-    timed: PathBuf,
-    counted: PathBuf,
+    target: PathBuf,
 }
 
 impl Contestants {
-    /// Builds them all, twice: for taking the time, and for counting allocations.
+    /// Builds them all, twice: for counting allocations, and for taking the time. Go's is left out, with
+    /// a message, where it cannot be built.
     pub(crate) fn build() -> Result<Self> {
-        let folder = xtask::root().join(WORKSPACE);
-        let target = xtask::root().join("target/contestants");
-        let counted = target.join("counted");
-        build(&folder, &target, "--workspace")?;
-        build(&folder, &counted, "-p ours -p floors -p etcd09 --features count")?;
-        Ok(Self { timed: target.join("release"), counted: counted.join("release") })
+        let contestants = Self::in_target();
+        contestants.build_rust(&["ours", "floors", "etcd09"], "--workspace")?;
+        let program = contestants.program("go");
+        if let Err(error) =
+            Go::obtain().and_then(|go| go.build(&folder().join("go/main.go"), &program))
+        {
+            _ = fs::remove_file(program);
+            println!("\n=== going on without Go's client: {error:#}");
+        }
+        Ok(contestants)
+    }
+
+    /// Builds only this library's, and the server of fixed answers.
+    pub(crate) fn build_ours() -> Result<Self> {
+        let contestants = Self::in_target();
+        contestants.build_rust(&["ours"], "-p ours -p stub")?;
+        Ok(contestants)
     }
 
     /// The program of a contestant.
     pub(crate) fn program(&self, contestant: &str) -> PathBuf {
-        self.timed.join(program(contestant))
+        self.target.join("release").join(program(contestant))
     }
 
     /// The same, counting its allocations; not all can.
     pub(crate) fn counting(&self, contestant: &str) -> Option<PathBuf> {
-        let path = self.counted.join(program(contestant));
+        let path = self.target.join("counting").join(program(contestant));
         path.is_file().then_some(path)
     }
 
-    /// The size of a program without what is only for debuggers, in bytes.
-    pub(crate) fn stripped_size(&self, contestant: &str) -> Result<u64> {
-        let folder = tempfile::tempdir().context("cannot make a directory")?;
-        let stripped = folder.path().join("stripped");
-        let mut strip = Command::new("strip");
-        strip.arg("-o").arg(&stripped).arg(self.program(contestant));
-        ensure!(strip.status().context("cannot run strip")?.success(), "strip has failed");
-        Ok(stripped.metadata().context("no stripped program")?.len())
+    fn in_target() -> Self {
+        Self { target: xtask::target().join("contestants") }
+    }
+
+    fn build_rust(&self, counting: &[&str], which: &str) -> Result<()> {
+        let features = counting.iter().map(|name| format!("{name}/count")).collect::<Vec<_>>();
+        self.cargo(&format!("{which} --features {}", features.join(",")))?;
+        let copies = self.target.join("counting");
+        fs::create_dir_all(&copies)
+            .with_context(|| format!("cannot create {}", copies.display()))?;
+        for name in counting {
+            fs::copy(self.program(name), copies.join(name))
+                .with_context(|| format!("cannot copy the program {name}"))?;
+        }
+        self.cargo(which)
+    }
+
+    fn cargo(&self, which: &str) -> Result<()> {
+        Step::new(&format!("build --release --quiet {which}"))
+            .arg("--manifest-path")
+            .arg(folder().join("Cargo.toml"))
+            .env("CARGO_TARGET_DIR", &self.target)
+            .run()
     }
 }
 
-fn build(folder: &Path, target: &Path, what: &str) -> Result<()> {
-    Step::new(&format!("build --release --quiet {what}"))
-        .arg("--manifest-path")
-        .arg(folder.join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", target)
-        .run()
+/// The workspace of the contestants.
+pub(crate) fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/contestants"))
 }
 
 fn program(contestant: &str) -> &str {
     match contestant {
-        "hyper-floor" | "hyper-naive" | "ureq-floor" | "tcp" => "floors",
-        "async" | "async-mt" | "async-root" | "blocking" => "ours",
+        "hyper-floor" | "hyper-naive" | "ureq-floor" | "tcp" | "serde" => "floors",
+        "async" | "async-mt" | "async-root" | "blocking" | "core" => "ours",
+        "go-pooled" => "go",
         other => other,
     }
 }
-
-const WORKSPACE: &str = "xtask/contestants";

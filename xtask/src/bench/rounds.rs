@@ -13,7 +13,7 @@ use crate::interrupt;
 
 use super::{
     contestants::Contestants,
-    samples::{Report, Sample, Samples},
+    samples::{Kind, Report, Sample, Samples},
     stub::Stub,
     workloads::{WORKLOADS, Workload},
 };
@@ -35,7 +35,13 @@ pub(crate) fn against_the_stub(
             requests: if quick { short } else { whole },
             after: 17,
         };
-        run.rounds(if quick { 3 } else { 9 }, samples)?;
+        let rounds = match workload.name {
+            // Of these only the memory counts, which hardly differs from round to round.
+            "idle" => 1,
+            _ if quick => 3,
+            _ => 9,
+        };
+        run.rounds(rounds, samples)?;
         run.count(samples)?;
     }
     Ok(())
@@ -97,19 +103,26 @@ impl Runs<'_> {
                 let contestant = present[place];
                 let program = self.contestants.program(contestant);
                 let report = self.once(contestant, self.workload.name, &program)?;
-                self.add(contestant, round, false, report, samples);
+                self.add(contestant, round, Kind::Timed, report, samples);
             }
         }
         Ok(())
     }
 
-    /// One more run of those that can count their allocations.
+    /// One more run of those that can count their allocations, and one of a single request if it is
+    /// large.
     fn count(&self, samples: &mut Samples) -> Result<()> {
         for contestant in self.workload.contestants {
+            let program = self.contestants.program(contestant);
+            if self.workload.name.starts_with("list-") && program.is_file() {
+                let single = Self { requests: 1, ..*self };
+                let report = single.once(contestant, self.workload.name, &program)?;
+                self.add(contestant, 0, Kind::Single, report, samples);
+            }
             if let Some(program) = self.contestants.counting(contestant) {
                 let few = Self { requests: self.requests.min(2_000), ..*self };
                 let report = few.once(contestant, self.workload.name, &program)?;
-                self.add(contestant, 0, true, report, samples);
+                self.add(contestant, 0, Kind::Counted, report, samples);
             }
         }
         Ok(())
@@ -119,12 +132,12 @@ impl Runs<'_> {
         &self,
         contestant: &'static str,
         round: u32,
-        counted: bool,
+        kind: Kind,
         report: Report,
         samples: &mut Samples,
     ) {
         let (server, workload) = (self.server, self.workload.name);
-        samples.add(Sample { server, workload, contestant, round, counted, report });
+        samples.add(Sample { server, workload, contestant, round, kind, report });
     }
 
     fn once(&self, contestant: &str, workload: &str, program: &Path) -> Result<Report> {

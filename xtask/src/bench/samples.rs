@@ -20,6 +20,19 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// For runs of which little is known; a processor time that was not taken is no number.
+    pub(crate) const NOTHING: Self = Self {
+        requests: 0.0,
+        wall_s: 0.0,
+        cpu_s: f64::NAN,
+        p50_us: 0.0,
+        p99_us: f64::NAN,
+        allocations: 0.0,
+        bytes: 0.0,
+        growth_kib: 0.0,
+        peak_growth_kib: 0.0,
+    };
+
     pub(crate) fn parse(line: &str) -> Result<Self> {
         serde_json::from_str(line).with_context(|| format!("no report: {line:?}"))
     }
@@ -37,10 +50,31 @@ impl Report {
         self.bytes / self.requests.max(1.0)
     }
 
+    /// What it had more than at the beginning when it had most, in bytes.
+    pub(crate) fn peak(&self) -> f64 {
+        self.peak_growth_kib * 1024.0
+    }
+
+    /// What it had more in the end than at the beginning, in bytes.
+    pub(crate) fn growth(&self) -> f64 {
+        self.growth_kib * 1024.0
+    }
+
     /// Requests in a second.
     pub(crate) fn rate(&self) -> f64 {
         self.requests / self.wall_s.max(1e-9)
     }
+}
+
+/// What a run was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Kind {
+    /// Taking the time.
+    Timed,
+    /// Counting allocations, with a program that is slower for it.
+    Counted,
+    /// The memory that a single request takes.
+    Single,
 }
 
 /// One run in its round.
@@ -50,7 +84,7 @@ pub(crate) struct Sample {
     pub(crate) workload: &'static str,
     pub(crate) contestant: &'static str,
     pub(crate) round: u32,
-    pub(crate) counted: bool,
+    pub(crate) kind: Kind,
     pub(crate) report: Report,
 }
 
@@ -74,12 +108,12 @@ impl Samples {
     pub(crate) fn median(
         &self,
         (server, workload, contestant): (&str, &str, &str),
-        counted: bool,
+        kind: Kind,
         figure: impl Fn(&Report) -> f64,
     ) -> Option<f64> {
         let runs = self.0.iter().filter(|sample| {
             (sample.server, sample.workload, sample.contestant) == (server, workload, contestant)
-                && sample.counted == counted
+                && sample.kind == kind
         });
         median(runs.map(|sample| figure(&sample.report)).collect())
     }
@@ -94,7 +128,7 @@ impl Samples {
     ) -> Option<f64> {
         let mut rounds: BTreeMap<u32, (Option<f64>, Option<f64>)> = BTreeMap::new();
         let here = |sample: &&Sample| {
-            !sample.counted && (sample.server, sample.workload) == (server, workload)
+            sample.kind == Kind::Timed && (sample.server, sample.workload) == (server, workload)
         };
         for sample in self.0.iter().filter(here) {
             let round = rounds.entry(sample.round).or_default();
@@ -115,7 +149,8 @@ impl Samples {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The one in the middle, where there is any.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -130,18 +165,8 @@ mod tests {
     use super::*;
 
     fn sample(contestant: &'static str, round: u32, cpu_s: f64) -> Sample {
-        let report = Report {
-            requests: 1e6,
-            wall_s: 1.0,
-            cpu_s,
-            p50_us: 1.0,
-            p99_us: 1.0,
-            allocations: 0.0,
-            bytes: 0.0,
-            growth_kib: 0.0,
-            peak_growth_kib: 0.0,
-        };
-        Sample { server: "stub", workload: "get", contestant, round, counted: false, report }
+        let report = Report { requests: 1e6, wall_s: 1.0, cpu_s, ..Report::NOTHING };
+        Sample { server: "stub", workload: "get", contestant, round, kind: Kind::Timed, report }
     }
 
     #[test]
@@ -154,7 +179,7 @@ mod tests {
         }
         let ratio = samples.ratio(("stub", "get"), "async", "floor", Report::cpu);
         assert_eq!(ratio, Some(0.5));
-        assert_eq!(samples.median(("stub", "get", "async"), false, Report::cpu), Some(3.0));
+        assert_eq!(samples.median(("stub", "get", "async"), Kind::Timed, Report::cpu), Some(3.0));
         assert_eq!(samples.ratio(("stub", "get"), "async", "nobody", Report::cpu), None);
     }
 

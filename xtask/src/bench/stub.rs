@@ -14,6 +14,7 @@ use super::contestants::Contestants;
 pub(crate) struct Stub {
     process: Child,
     endpoint: String,
+    listings: [f64; 2],
 }
 
 impl Stub {
@@ -24,14 +25,25 @@ impl Stub {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().context("cannot start the server of fixed answers")?;
         let output = process.stdout.take().context("a server without output")?;
+        let mut stub = Self { process, endpoint: String::new(), listings: [0.0; 2] };
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).context("cannot read its port")?;
-        let port: u16 = line.trim().parse().context("it told no port")?;
-        Ok(Self { process, endpoint: format!("http://127.0.0.1:{port}") })
+        let mut numbers = line.split_whitespace();
+        let port: u16 = numbers.next().and_then(|it| it.parse().ok()).context("it told no port")?;
+        stub.endpoint = format!("http://127.0.0.1:{port}");
+        for length in &mut stub.listings {
+            *length = numbers.next().and_then(|it| it.parse().ok()).context("it told no length")?;
+        }
+        Ok(stub)
     }
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// How many bytes the listings of 10,000 and of 100,000 files have.
+    pub(crate) const fn listings(&self) -> [f64; 2] {
+        self.listings
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is measured, and whom with.
 
+use super::starts::FIRST;
+
 /// One kind of work.
 #[derive(Debug)]
 pub(crate) struct Workload {
@@ -15,7 +17,7 @@ pub(crate) struct Workload {
     pub(crate) contestants: &'static [&'static str],
 }
 
-pub(crate) const WORKLOADS: [Workload; 7] = [
+pub(crate) const WORKLOADS: [Workload; 10] = [
     Workload {
         name: "get",
         title: "get, one after the other",
@@ -67,6 +69,27 @@ pub(crate) const WORKLOADS: [Workload; 7] = [
         contestants: &["hyper-naive", "async", "blocking", "etcd09", "go"],
     },
     Workload {
+        name: "stream",
+        title: "changes by stream",
+        requests: (100_000, 30_000, 0),
+        concurrent: false,
+        contestants: &["hyper-naive"],
+    },
+    Workload {
+        name: "decode-10000",
+        title: "decoding a listing of 10,000 files, without a network",
+        requests: (60, 20, 0),
+        concurrent: false,
+        contestants: &["serde", "core"],
+    },
+    Workload {
+        name: "decode-100000",
+        title: "decoding a listing of 100,000 files, without a network",
+        requests: (6, 3, 0),
+        concurrent: false,
+        contestants: &["serde", "core"],
+    },
+    Workload {
         name: "idle",
         title: "1,000 idle watches",
         requests: (1_000, 1_000, 0),
@@ -74,6 +97,11 @@ pub(crate) const WORKLOADS: [Workload; 7] = [
         contestants: &["hyper-naive", "async", "go"],
     },
 ];
+
+/// All kinds, with that of the first requests, which are counted by starts instead of by rounds.
+pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().chain([&FIRST])
+}
 
 const SEQUENTIAL: &[&str] = &[
     "hyper-floor",

@@ -33,10 +33,11 @@ async fn carry_out(job: Job) {
     let pool = Client::builder(TokioExecutor::new()).build(connector);
     let uri = format!("{}/v2/keys/bench/key", job.base).parse().expect("a URI");
     let asker = Asker { job, pool, uri };
-    asker.ask().await;
+    whole(asker.send(Method::GET, asker.uri.clone(), "").await).await;
     match asker.job.workload.as_str() {
         "get64" => asker.concurrently().await,
         "watch" => asker.watch().await,
+        "stream" => asker.stream().await,
         "idle" => asker.idle().await,
         _ => asker.sequentially().await,
     }
@@ -89,6 +90,35 @@ impl Asker {
             let change = decode(answer).await;
             index = change.node.modified_index.expect("an index") + 1;
             meter.lap(began);
+        }
+        meter.end();
+    }
+
+    async fn stream(&self) {
+        let mut index = self.job.after + 1;
+        let mut meter = Meter::begin(self.job.requests);
+        let mut left = self.job.requests;
+        while left > 0 {
+            let uri = format!("{}?wait=true&stream=true&waitIndex={index}", self.uri);
+            let answer = self.send(Method::GET, uri.parse().expect("a URI"), "").await;
+            let (mut body, mut rest) = (answer.into_body(), Vec::new());
+            // As many as there are before the stream falls silent.
+            let mut here = left.min(300);
+            left -= here;
+            while here > 0 {
+                let began = Instant::now();
+                let piece = body.frame().await.expect("a piece").expect("a piece");
+                rest.extend_from_slice(piece.data_ref().expect("no trailers"));
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n')
+                    && here > 0
+                {
+                    let change: Answer = serde_json::from_slice(&rest[..end]).expect("a change");
+                    index = change.node.modified_index.expect("an index") + 1;
+                    rest.drain(..=end);
+                    here -= 1;
+                    meter.lap(began);
+                }
+            }
         }
         meter.end();
     }

@@ -3,6 +3,8 @@
 //!
 //! `CONTESTANT WORKLOAD BASE REQUESTS INDEX`, where the base is a URL without a slash at its end.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
@@ -44,6 +46,27 @@ impl Job {
     pub const fn share(&self, workers: u32) -> u32 {
         self.requests.div_ceil(workers)
     }
+}
+
+/// The listing that a job is about, as the server of fixed answers sends it: in one chunk.
+///
+/// # Panics
+/// If there is no such server.
+pub fn listing(job: &Job) -> Vec<u8> {
+    let address = job.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let (_, files) = job.workload.rsplit_once('-').expect("a number of files");
+    let request =
+        format!("GET /v2/keys/nodes-{files}?recursive=true HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let (mut answer, mut piece) = (Vec::new(), vec![0; 1 << 16]);
+    while !answer.ends_with(b"\r\n0\r\n\r\n") {
+        let length = stream.read(&mut piece).expect("an answer");
+        answer.extend_from_slice(&piece[..length]);
+    }
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
+    let size = answer[head..].windows(2).position(|two| two == b"\r\n").expect("a chunk") + 2;
+    answer[head + size..answer.len() - b"\r\n0\r\n\r\n".len()].to_vec()
 }
 
 /// Takes the time of a run, and of each request in it.

@@ -1,8 +1,9 @@
 //! This library: `async` on a runtime of one thread, `async-mt` on one of many, `async-root` in the
-//! root future of the latter, and `blocking`.
+//! root future of the latter, `blocking`, and `core`, which is what it does without a network.
 
 mod asynchronous;
 mod blocking;
+mod core;
 
 use measure::Job;
 
@@ -10,6 +11,7 @@ fn main() {
     let job = Job::from_args();
     match job.contestant.as_str() {
         "blocking" => blocking::run(&job),
+        "core" => core::run(&job),
         _ => asynchronous::run(job),
     }
 }

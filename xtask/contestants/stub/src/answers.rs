@@ -5,8 +5,8 @@
 //! | `PUT …` | a set with a previous node |
 //! | `GET …/nodes-N?recursive=true` | N files in directories of a hundred |
 //! | `GET …/idle?wait=true` | a head, and nothing more for ever |
-//! | `GET …?wait=true&stream=true` | `STREAMED` changes, then nothing more |
-//! | `GET …?wait=true&waitIndex=N` | one change with this index |
+//! | `GET …?stream=true&wait=true&waitIndex=N` | `STREAMED` changes from this index on, then nothing more |
+//! | `GET …?wait=true&waitIndex=N` | the change with this index, as if it had just happened |
 //! | any other `GET` | one file |
 
 use std::fmt::Write;
@@ -14,24 +14,26 @@ use std::fmt::Write;
 pub(crate) struct Answers {
     get: Vec<u8>,
     put: Vec<u8>,
-    listings: Vec<(&'static str, Vec<u8>)>,
-    stream: Vec<u8>,
+    listings: [(&'static str, Vec<u8>); 2],
 }
 
 impl Answers {
     pub(crate) fn new() -> Self {
         let node = r#""node":{"key":"/bench/key","value":"some value","modifiedIndex":17,"createdIndex":17}"#;
         let previous = r#""prevNode":{"key":"/bench/key","value":"some value","modifiedIndex":16,"createdIndex":16}"#;
-        let streamed = (1..=STREAMED).map(|index| chunk(&change(index)));
         Self {
             get: sized(&format!(r#"{{"action":"get",{node}}}"#)),
             put: sized(&format!(r#"{{"action":"set",{node},{previous}}}"#)),
-            listings: vec![
-                ("/nodes-10000?", whole(&listing(10_000))),
-                ("/nodes-100000?", whole(&listing(100_000))),
+            listings: [
+                ("/nodes-10000?", whole(&listing(10_000), 17)),
+                ("/nodes-100000?", whole(&listing(100_000), 17)),
             ],
-            stream: format!("{}{}", head(CHUNKED), streamed.collect::<String>()).into_bytes(),
         }
+    }
+
+    /// How many bytes the listings have, with head and framing.
+    pub(crate) fn listing_lengths(&self) -> [usize; 2] {
+        self.listings.each_ref().map(|(_, listing)| listing.len())
     }
 
     pub(crate) fn write(&self, line: &str, output: &mut Vec<u8>) {
@@ -41,11 +43,15 @@ impl Answers {
         } else if let Some((_, listing)) = listing {
             output.extend_from_slice(listing);
         } else if line.contains("/idle?") {
-            output.extend_from_slice(head(CHUNKED).as_bytes());
-        } else if line.contains("stream=true") {
-            output.extend_from_slice(&self.stream);
+            output.extend_from_slice(head(CHUNKED, 17).as_bytes());
         } else if let Some(index) = wait_index(line) {
-            output.extend_from_slice(&whole(&change(index)));
+            if line.contains("stream=true") {
+                output.extend_from_slice(head(CHUNKED, index - 1).as_bytes());
+                let changes = (index..index + STREAMED).flat_map(|index| chunk(&change(index)));
+                output.extend(changes);
+            } else {
+                output.extend_from_slice(&whole(&change(index), index - 1));
+            }
         } else {
             output.extend_from_slice(&self.get);
         }
@@ -53,7 +59,7 @@ impl Answers {
 }
 
 /// How many changes a stream has.
-const STREAMED: u64 = 100_000;
+const STREAMED: u64 = 1000;
 
 fn wait_index(line: &str) -> Option<u64> {
     let rest = line.split_once("waitIndex=")?.1;
@@ -102,19 +108,19 @@ fn listing(files: usize) -> String {
 /// A small answer has a length.
 fn sized(body: &str) -> Vec<u8> {
     let body = format!("{body}\n");
-    format!("{}{body}", head(&format!("Content-Length: {}", body.len()))).into_bytes()
+    format!("{}{body}", head(&format!("Content-Length: {}", body.len()), 17)).into_bytes()
 }
 
 /// A large one, and that of a wait, is one chunk.
-fn whole(body: &str) -> Vec<u8> {
-    format!("{}{}0\r\n\r\n", head(CHUNKED), chunk(body)).into_bytes()
+fn whole(body: &str, index: u64) -> Vec<u8> {
+    [head(CHUNKED, index).as_bytes(), &chunk(body), b"0\r\n\r\n"].concat()
 }
 
-fn chunk(body: &str) -> String {
-    format!("{:x}\r\n{body}\n\r\n", body.len() + 1)
+fn chunk(body: &str) -> Vec<u8> {
+    format!("{:x}\r\n{body}\n\r\n", body.len() + 1).into_bytes()
 }
 
-fn head(framing: &str) -> String {
+fn head(framing: &str, index: u64) -> String {
     format!(
         "HTTP/1.1 200 OK\r\n\
          Access-Control-Allow-Headers: accept, content-type, authorization\r\n\
@@ -122,7 +128,7 @@ fn head(framing: &str) -> String {
          Access-Control-Allow-Origin: *\r\n\
          Content-Type: application/json\r\n\
          X-Etcd-Cluster-Id: cdf818194e3a8c32\r\n\
-         X-Etcd-Index: 17\r\n\
+         X-Etcd-Index: {index}\r\n\
          X-Raft-Index: 19\r\n\
          X-Raft-Term: 2\r\n\
          Date: Sun, 22 Nov 2026 14:09:56 GMT\r\n\

@@ -1,7 +1,7 @@
 //! A server that gives fixed answers as fast as one thread can, byte for byte in etcd's form, so that
 //! what is measured is the client.
 //!
-//! It prints its port, and ends when its standard input is closed.
+//! It prints its port and the lengths of its listings, and ends when its standard input is closed.
 
 mod answers;
 mod connection;
@@ -23,7 +23,8 @@ fn main() -> io::Result<()> {
     });
     let answers = Answers::new();
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
-    println!("{}", listener.local_addr()?.port());
+    let [small, large] = answers.listing_lengths();
+    println!("{} {small} {large}", listener.local_addr()?.port());
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut connections = HashMap::new();
