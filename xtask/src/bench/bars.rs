@@ -19,7 +19,11 @@ pub(crate) fn verdicts(figures: &Figures) -> String {
     bars.extend(weights(&figures.footprints));
     let mut text = String::from("| bar | at most | reached | |\n|---|---|---|---|\n");
     for Bar { what, most, reached } in bars {
-        let digits = if most < 10.0 { 2 } else { 1 };
+        let digits = match most {
+            most if most < 3.0 => 2,
+            most if most.fract() > 0.0 => 1,
+            _ => 0,
+        };
         let (reached, verdict) = match reached {
             None => ("-".to_owned(), "not measured"),
             Some(it) if it <= most => (format!("{it:.digits$}"), "met"),

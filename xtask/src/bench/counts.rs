@@ -65,29 +65,26 @@ pub(crate) fn count(contestants: &Contestants, stub: &Stub) -> Result<Counts> {
     let valgrind = or_say_so("instructions", xtask::valgrind());
     let strace = or_say_so("system calls", xtask::strace());
     let mut counts = Counts::default();
-    for (workload, requests) in [("get", 500), ("set", 500), ("list-10000", 1)] {
-        for contestant in ["async", "blocking"] {
-            let run = Run { contestants, stub, workload, contestant };
-            for what in What::ALL {
-                let number = match (what, &valgrind, &strace) {
-                    (What::Instructions, Some(tool), _) => {
-                        run.difference(requests, |requests| run.instructions(tool, requests))
-                    }
-                    (What::Allocations, ..) => {
-                        run.difference(requests, |requests| run.allocations(requests))
-                    }
-                    // How many pieces a large answer is read in is a matter of luck.
-                    (What::Calls, _, Some(tool)) if requests > 1 => {
-                        run.difference(requests, |requests| run.calls(tool, requests))
-                    }
-                    _ => continue,
-                };
-                let number = number.with_context(|| {
-                    format!("cannot count the {} of {contestant} at {workload}", what.name())
-                })?;
-                let (workload, contestant) = (workload.to_owned(), contestant.to_owned());
-                counts.0.push(Count { workload, contestant, what, number });
-            }
+    for (workload, contestant, requests, kinds) in JOBS {
+        let run = Run { contestants, stub, workload, contestant };
+        for what in *kinds {
+            let number = match (what, &valgrind, &strace) {
+                (What::Instructions, Some(tool), _) => {
+                    run.difference(*requests, |requests| run.instructions(tool, requests))
+                }
+                (What::Calls, _, Some(tool)) => {
+                    run.difference(*requests, |requests| run.calls(tool, requests))
+                }
+                (What::Allocations, ..) => {
+                    run.difference(*requests, |requests| run.allocations(requests))
+                }
+                _ => continue,
+            };
+            let number = number.with_context(|| {
+                format!("cannot count the {} of {contestant} at {workload}", what.name())
+            })?;
+            let (workload, contestant) = ((*workload).to_owned(), (*contestant).to_owned());
+            counts.0.push(Count { workload, contestant, what: *what, number });
         }
     }
     Ok(counts)
@@ -114,6 +111,8 @@ impl Run<'_> {
     fn instructions(&self, valgrind: &Tool, requests: u32) -> Result<f64> {
         let mut command = valgrind.command();
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+        // Behind taskset.
+        command.arg("--trace-children=yes");
         let said = self.run(command, &self.contestants.program(self.contestant), requests)?.1;
         let total = said.lines().find_map(|line| line.split_once("Collected :"));
         let number = total.and_then(|(_, number)| number.trim().parse().ok());
@@ -148,6 +147,18 @@ impl Run<'_> {
         Ok((said, complaint))
     }
 }
+
+/// A workload, a contestant, so many requests, and what to count. In how many pieces a large answer is
+/// read is a matter of luck, so not everything can be counted of it.
+const JOBS: &[(&str, &str, u32, &[What])] = &[
+    ("get", "async", 500, &What::ALL),
+    ("get", "blocking", 500, &What::ALL),
+    ("set", "async", 500, &What::ALL),
+    ("set", "blocking", 500, &What::ALL),
+    ("list-10000", "async", 1, &[What::Instructions]),
+    ("list-10000", "blocking", 1, &[What::Instructions]),
+    ("decode-10000", "core", 1, &[What::Instructions, What::Allocations]),
+];
 
 /// The number of calls in the last line of strace's table.
 fn total(table: &str) -> Option<f64> {

@@ -45,7 +45,7 @@ pub(crate) fn measure(contestants: &Contestants, quick: bool) -> Result<Vec<Foot
 /// client of a JSON API needs.
 pub(crate) fn beyond(ours: &Footprint, other: &Footprint) -> Option<usize> {
     let (ours, other) = (ours.dependencies.as_ref()?, other.dependencies.as_ref()?);
-    let [serde, url] = ["serde", "url"].map(|name| dependencies(name).unwrap_or_default());
+    let (serde, url) = (dependencies("serde@1").ok()?, dependencies("url@2").ok()?);
     Some(
         ours.iter().filter(|it| ![other, &serde, &url].iter().any(|set| set.contains(*it))).count(),
     )

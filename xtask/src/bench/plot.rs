@@ -23,8 +23,8 @@ pub(crate) fn of(samples: &Samples) -> String {
 <rect width="720" height="{height}" fill="#ffffff"/>
 <text x="12" y="22" font-size="15" font-weight="bold">Processor time of a request, as a multiple of the first of each group</text>
 <text x="12" y="40" fill="#666666">Shorter is better. Blue is this library. Longer than {MOST} is cut off.</text>
-{bars}<line x1="{one}" y1="{TOP}" x2="{one}" y2="{grid}" stroke="#444444" stroke-dasharray="3 3"/>
-</svg>
+<line x1="{one}" y1="{TOP}" x2="{one}" y2="{grid}" stroke="#bbbbbb" stroke-dasharray="3 3"/>
+{bars}</svg>
 "##
     )
 }
@@ -61,10 +61,10 @@ fn group(bars: &mut String, y: &mut f64, title: &str, ratios: &[(&str, f64)]) {
 }
 
 const TOP: f64 = 56.0;
-const LINE: f64 = 18.0;
+const LINE: f64 = 17.0;
 const LEFT: f64 = 110.0;
 /// How long a bar of one is.
-const SCALE: f64 = 90.0;
+const SCALE: f64 = 125.0;
 /// Longer bars are cut.
-const MOST: f64 = 6.0;
+const MOST: f64 = 4.4;
 const OURS: [&str; 5] = ["async", "async-mt", "async-root", "blocking", "core"];

@@ -1,15 +1,18 @@
 //! Running the contestants, round by round.
 
 use std::{
+    io::{Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Command, Stdio},
     thread,
+    time::Instant,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::server::Server;
 
-use crate::interrupt;
+use crate::{cargo::seconds, interrupt};
 
 use super::{
     contestants::Contestants,
@@ -57,6 +60,7 @@ pub(crate) fn against_etcd(
     for workload in WORKLOADS.iter().filter(|workload| workload.requests.2 > 0) {
         // A new one each time: its history has nothing but what follows.
         let server = Server::start(etcd)?;
+        put(server.endpoint()).context("cannot make the key that all ask for")?;
         let run = Runs {
             contestants,
             workload,
@@ -89,6 +93,7 @@ impl Runs<'_> {
     /// So many rounds, in each of which all have a turn, and not always in the same order.
     fn rounds(&self, rounds: u32, samples: &mut Samples) -> Result<()> {
         println!("\n=== {} ({}), {rounds} rounds", self.workload.title, self.server);
+        let begin = Instant::now();
         let present: Vec<_> = self
             .workload
             .contestants
@@ -106,6 +111,7 @@ impl Runs<'_> {
                 self.add(contestant, round, Kind::Timed, report, samples);
             }
         }
+        println!("=== done in {}", seconds(begin.elapsed()));
         Ok(())
     }
 
@@ -153,6 +159,22 @@ impl Runs<'_> {
         }
         Report::parse(&String::from_utf8_lossy(&output.stdout))
     }
+}
+
+fn put(endpoint: &str) -> Result<()> {
+    let address = endpoint.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)?;
+    let body = "value=some+value";
+    write!(
+        stream,
+        "PUT /v2/keys/bench/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    Ok(())
 }
 
 fn cores() -> usize {

@@ -76,12 +76,21 @@ fn row(
     let figure = |kind, figure: fn(&Report) -> f64| samples.median(place, kind, figure);
     let cpu = figure(Kind::Timed, Report::cpu)?;
     let reference = workload.contestants.first().copied().unwrap_or_default();
-    let compared: fn(&Report) -> f64 =
-        if cpu.is_finite() { Report::cpu } else { |report| report.p50_us };
-    let ratio = samples.ratio((server, workload.name), contestant, reference, compared);
-    let memory = match workload.name {
-        "idle" => figure(Kind::Timed, Report::growth),
-        _ => figure(Kind::Single, Report::peak),
+    let ratio = |figure: fn(&Report) -> f64| {
+        samples.ratio((server, workload.name), contestant, reference, figure)
+    };
+    let megabytes = |bytes: Option<f64>| cell(bytes.map(|bytes| bytes / 1e6), 1);
+    if workload.name == "idle" {
+        let mut cells: [String; 8] = std::array::from_fn(|_| "-".to_owned());
+        cells[1] = cell(ratio(Report::growth), 2);
+        cells[7] = megabytes(figure(Kind::Timed, Report::growth));
+        return Some(cells);
+    }
+    let ratio = if cpu.is_finite() { ratio(Report::cpu) } else { ratio(|report| report.p50_us) };
+    // Go counts as it goes.
+    let counted = |what| {
+        let count = figure(Kind::Counted, what).or_else(|| figure(Kind::Timed, what));
+        count.filter(|count| *count > 0.0)
     };
     Some([
         cell(Some(cpu), 2),
@@ -89,9 +98,9 @@ fn row(
         cell(figure(Kind::Timed, Report::rate), 0),
         cell(figure(Kind::Timed, |report| report.p50_us), 1),
         cell(figure(Kind::Timed, |report| report.p99_us), 1),
-        cell(figure(Kind::Counted, Report::allocations), 1),
-        cell(figure(Kind::Counted, Report::bytes), 0),
-        cell(memory.map(|bytes| bytes / 1e6), 1),
+        cell(counted(Report::allocations), 1),
+        cell(counted(Report::bytes), 0),
+        megabytes(figure(Kind::Single, Report::peak)),
     ])
 }
 

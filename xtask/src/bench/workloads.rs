@@ -28,14 +28,14 @@ pub(crate) const WORKLOADS: [Workload; 10] = [
     Workload {
         name: "set",
         title: "set, one after the other",
-        requests: (30_000, 10_000, 2_000),
+        requests: (30_000, 10_000, 1_000),
         concurrent: false,
         contestants: SEQUENTIAL,
     },
     Workload {
         name: "get64",
         title: "get, 64 at a time",
-        requests: (100_000, 30_000, 20_000),
+        requests: (60_000, 12_000, 10_000),
         concurrent: true,
         contestants: &[
             "hyper-floor",

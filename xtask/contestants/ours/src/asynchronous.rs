@@ -6,6 +6,7 @@ use etcd_v2_client::keys::Wait;
 use etcd_v2_client::{Client, Keys};
 use measure::{Job, Meter};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 pub(crate) fn run(job: Job) {
     let runtime = runtime(&job);
@@ -116,11 +117,11 @@ async fn idle(job: &Job, keys: &Keys) {
     let tasks: Vec<_> = (0..job.requests)
         .map(|_| {
             let mut watch = keys.watch("/idle");
-            tokio::spawn(async move { watch.next().await.is_some() })
+            tokio::spawn(async move { panic!("a watch has told {:?}", watch.next().await) })
         })
         .collect();
     // Long enough for all heads to have come, on any machine.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(tasks.iter().all(|task| !task.is_finished()), "a watch has ended");
+    assert!(tasks.iter().all(|task: &JoinHandle<()>| !task.is_finished()), "a watch has ended");
     meter.end();
 }

@@ -85,9 +85,9 @@ fn listing(files: usize) -> String {
             let index = 100 + directory * 100 + file;
             let comma = if file == 0 { "" } else { "," };
             let value = if file % 4 == 0 {
-                format!(r#"{{\"host\":\"10.0.{file}.7\",\"port\":{index}}}"#)
+                format!(r#"{{\"host\":\"10.0.{file}.7\",\"port\":{index},\"weight\":100,\"tags\":[]}}"#)
             } else {
-                format!("http://10.0.{file}.7:{index}/and/a/path")
+                format!("http://10.0.{file}.7:{index}/and/a/path/that/says/where/it/is")
             };
             let ttl = if file % 10 == 0 {
                 r#""expiration":"2026-11-22T20:00:00.123456789Z","ttl":3600,"#
