@@ -107,8 +107,8 @@ fn weights(footprints: &[Footprint]) -> Vec<Bar> {
         let what = format!("crates of {ours} beyond those of {other}, serde and url");
         bars.push(bar(what, 8.0, crates));
         let build = both.and_then(|(ours, other)| Some((ours.build?, other.build?)));
-        let build = build.map(|(ours, other)| ours.as_secs_f64() / other.as_secs_f64());
-        bars.push(bar(format!("clean build, {ours} / {other}"), 1.5, build));
+        let build = build.map(|(ours, other)| ours / other);
+        bars.push(bar(format!("clean build: processor time, {ours} / {other}"), 1.5, build));
     }
     bars
 }
@@ -151,3 +151,36 @@ const COUNTED: [(&str, &str, What, f64); 8] = [
     ("get", "async", What::Calls, 3.0),
     ("set", "async", What::Calls, 3.0),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            counts::{Count, Counts},
+            samples::Sample,
+        },
+        *,
+    };
+
+    #[test]
+    fn bars_are_met_or_missed_or_not_measured() {
+        let mut figures = Figures::default();
+        for (contestant, cpu_s) in [("hyper-floor", 2.0), ("async", 2.0), ("go", 4.0)] {
+            let report = Report { requests: 1.0, cpu_s, ..Report::NOTHING };
+            let (server, workload, kind) = ("stub", "get", Kind::Timed);
+            figures.samples.add(Sample { server, workload, contestant, round: 0, kind, report });
+        }
+        let (workload, contestant) = ("get".to_owned(), "async".to_owned());
+        let count = Count { workload, contestant, what: What::Allocations, number: 22.2 };
+        figures.counts = Counts(vec![count]);
+        let text = verdicts(&figures);
+        for line in [
+            "| get: processor time, async / hyper-floor | 1 | 1.00 | met |",
+            "| get: processor time, async / go | 0.4 | 0.50 | **missed** |",
+            "| set: processor time, async / go | 0.4 | - | not measured |",
+            "| get: allocations of async | 22 | 22 | met |",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+        }
+    }
+}

@@ -1,13 +1,9 @@
 //! What a program weighs that makes one request: its size, its dependencies, the time to build it.
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
+use rustix::param::clock_ticks_per_second;
 
 use super::contestants::{self, Contestants};
 use crate::cargo::Step;
@@ -20,8 +16,9 @@ pub(crate) struct Footprint {
     pub(crate) stripped: f64,
     /// The crates of others that it is built from; none known of a program that is not in Rust.
     pub(crate) dependencies: Option<BTreeSet<String>>,
-    /// From nothing, in release mode.
-    pub(crate) build: Option<Duration>,
+    /// The processor time of building it from nothing, in release mode and in seconds. How long that
+    /// takes depends on what else the machine has to do.
+    pub(crate) build: Option<f64>,
 }
 
 /// Weighs the programs; only the whole bench builds them from nothing.
@@ -78,16 +75,32 @@ fn stripped(program: &Path) -> Result<f64> {
     Ok(copy.metadata().context("there is no stripped program")?.len() as f64)
 }
 
-fn build(program: &str) -> Result<Duration> {
+fn build(program: &str) -> Result<f64> {
     let folder = tempfile::tempdir_in(xtask::target()).context("cannot make a directory")?;
     let step = Step::new(&format!("build --release --quiet --package {program}"))
         .arg("--manifest-path")
         .arg(contestants::folder().join("Cargo.toml"))
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
         .env("CARGO_TARGET_DIR", folder.path());
-    let begin = Instant::now();
+    let begin = time_of_children()?;
     step.run()?;
-    Ok(begin.elapsed())
+    Ok(time_of_children()? - begin)
+}
+
+/// The processor time in seconds of all processes that were waited for, and of theirs.
+fn time_of_children() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
+    #[expect(clippy::cast_precision_loss, reason = "it is a hundred or so")]
+    let ticks = clock_ticks_per_second() as f64;
+    Ok(ticks_of_children(&stat).context("there is no time in /proc/self/stat")? / ticks)
+}
+
+/// User and system time; what comes before may have anything in it, up to the last parenthesis.
+fn ticks_of_children(stat: &str) -> Option<f64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(13);
+    let mut next = || fields.next()?.parse::<f64>().ok();
+    Some(next()? + next()?)
 }
 
 const PROGRAMS: [&str; 5] =
@@ -96,6 +109,14 @@ const PROGRAMS: [&str; 5] =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_children_counts() {
+        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 11 12 140 15 20 0";
+        assert_eq!(ticks_of_children(stat), Some(155.0));
+        assert_eq!(ticks_of_children("7 (cargo) R 1 2"), None);
+        assert!(time_of_children().unwrap() >= 0.0);
+    }
 
     #[test]
     fn each_crate_of_others_counts_once() {

@@ -68,3 +68,27 @@ const SCALE: f64 = 125.0;
 /// Longer bars are cut.
 const MOST: f64 = 4.4;
 const OURS: [&str; 5] = ["async", "async-mt", "async-root", "blocking", "core"];
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::samples::{Kind, Sample},
+        *,
+    };
+
+    #[test]
+    fn a_plot_can_stand_in_a_page() {
+        let mut samples = Samples::default();
+        for (contestant, cpu_s) in [("hyper-floor", 2.0), ("async", 3.0), ("go", 40.0)] {
+            let report = Report { requests: 1.0, cpu_s, ..Report::NOTHING };
+            let (server, workload, kind) = ("stub", "get", Kind::Timed);
+            samples.add(Sample { server, workload, contestant, round: 0, kind, report });
+        }
+        let plot = of(&samples);
+        assert!(plot.starts_with("<svg ") && plot.ends_with("</svg>\n"));
+        assert!(plot.lines().all(|line| !line.trim().is_empty()));
+        // What is cut off still says how long it would be.
+        assert!(plot.contains(">1.50</text>") && plot.contains(">20.00</text>"));
+        assert_eq!(plot.matches("#2a78b8").count(), 1);
+    }
+}

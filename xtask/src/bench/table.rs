@@ -124,7 +124,7 @@ fn footprints(footprints: &[Footprint]) -> String {
             "| {program} | {:.2} | {} | {} |",
             stripped / 1e6,
             dependencies.as_deref().unwrap_or("-"),
-            cell(build.map(|build| build.as_secs_f64()), 1)
+            cell(*build, 1)
         );
     }
     text
@@ -157,7 +157,7 @@ const COUNTS_HEADING: &str = "\
 |---|---|---|---|
 ";
 const WEIGHT_HEADING: &str = "\
-| | stripped, MB | crates of others | clean build, s |
+| | stripped, MB | crates of others | clean build, s of processor time |
 |---|---|---|---|
 ";
 

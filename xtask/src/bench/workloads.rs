@@ -35,7 +35,7 @@ pub(crate) const WORKLOADS: [Workload; 10] = [
     Workload {
         name: "get64",
         title: "get, 64 at a time",
-        requests: (60_000, 12_000, 10_000),
+        requests: (30_000, 12_000, 10_000),
         concurrent: true,
         contestants: &[
             "hyper-floor",
