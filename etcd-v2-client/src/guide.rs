@@ -1,4 +1,5 @@
 //! The guide: what is longer than the documentation of a type.
 
 pub mod from_go;
+pub mod speed;
 pub mod watching;

@@ -13,7 +13,19 @@ pub(crate) struct Arguments {
     pub(crate) release: Option<Release>,
     pub(crate) members: usize,
     pub(crate) all: bool,
+    pub(crate) bench: Bench,
     pub(crate) rest: Vec<OsString>,
+}
+
+/// How much of the bench.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bench {
+    /// Fewer rounds of fewer requests.
+    pub(crate) quick: bool,
+    /// Nothing but what can be counted.
+    pub(crate) instructions: bool,
+    /// What is counted is what counts from now on.
+    pub(crate) record: bool,
 }
 
 /// Its first word.
@@ -25,6 +37,7 @@ pub(crate) enum Task {
     Test,
     Faults,
     Soak,
+    Bench,
     Tidy,
     Ci,
 }
@@ -37,6 +50,7 @@ impl Arguments {
             release: None,
             members: 1,
             all: false,
+            bench: Bench::default(),
             rest: Vec::new(),
         };
         match parser.next()? {
@@ -68,6 +82,13 @@ impl Arguments {
                     arguments.members = parser.value()?.parse()?;
                 }
                 Some(Arg::Long("all")) if task == Task::Demo => arguments.all = true,
+                Some(Arg::Long("quick")) if task == Task::Bench => arguments.bench.quick = true,
+                Some(Arg::Long("instructions")) if task == Task::Bench => {
+                    arguments.bench.instructions = true;
+                }
+                Some(Arg::Long("record")) if arguments.bench.instructions => {
+                    arguments.bench.record = true;
+                }
                 Some(Arg::Long("help") | Arg::Short('h')) => arguments.task = Task::Help,
                 Some(other) => return Err(other.unexpected()),
                 None => return Ok(arguments),
@@ -85,6 +106,7 @@ impl Task {
             "test" => Self::Test,
             "faults" => Self::Faults,
             "soak" => Self::Soak,
+            "bench" => Self::Bench,
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
             _ => return Err(format!("there is no command {word:?}").into()),
@@ -92,7 +114,7 @@ impl Task {
     }
 
     fn takes_a_server(self) -> bool {
-        matches!(self, Self::Etcd | Self::Demo | Self::Test)
+        matches!(self, Self::Etcd | Self::Demo | Self::Test | Self::Bench)
     }
 }
 
@@ -107,6 +129,9 @@ cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo te
 cargo xtask faults [--help] [ARGS]        measures the clients beside faults of real clusters
 cargo xtask soak [--help] [MINUTES]       lets watches and mirrors live beside faults, and looks whether
                                           they lose anything
+cargo xtask bench [--quick] [SERVER]      measures the clients beside what there is without them
+cargo xtask bench --instructions          counts instructions, allocations and system calls of
+                 [--record]               requests, and compares them with those on record
 cargo xtask tidy                          checks the rules that no other tool knows
 cargo xtask ci                            runs everything that has to pass
 
@@ -169,6 +194,18 @@ mod tests {
         assert_eq!(arguments.rest, ["--case", "G3", "--help"]);
         let arguments = parse(&["soak", "3", "--seed", "7"]).unwrap();
         assert_eq!((arguments.task, arguments.rest.len()), (Task::Soak, 3));
+    }
+
+    #[test]
+    fn a_bench_is_whole_or_quick_or_counts() {
+        let bench = |words: &[&str]| Some(parse(&[&["bench"], words].concat()).ok()?.bench);
+        assert_eq!(bench(&[]), Some(Bench::default()));
+        assert_eq!(bench(&["--quick"]), Some(Bench { quick: true, ..Bench::default() }));
+        let counts = Bench { instructions: true, ..Bench::default() };
+        assert_eq!(bench(&["--instructions"]), Some(counts));
+        let record = Bench { record: true, ..counts };
+        assert_eq!(bench(&["--instructions", "--record"]), Some(record));
+        assert_eq!(bench(&["--record"]), None);
     }
 
     #[test]

@@ -28,5 +28,5 @@ pub mod server;
 mod stream;
 mod version;
 
-pub use obtain::{Release, obtain, obtain_release, root};
+pub use obtain::{Go, Release, Tool, obtain, obtain_release, root, strace, target, valgrind};
 pub use stream::Stream;

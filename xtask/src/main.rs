@@ -1,6 +1,7 @@
 //! The development commands of this workspace: `cargo xtask --help`.
 
 mod arguments;
+mod bench;
 mod cargo;
 mod ci;
 mod demo;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, release, members, all, rest } =
+    let Arguments { task, etcd, release, members, all, bench, rest } =
         Arguments::parse(lexopt::Parser::from_env())
             .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
@@ -45,6 +46,8 @@ fn run() -> Result<()> {
         Task::Test => test::run(&server()?, &rest),
         Task::Faults => faults::run(&rest),
         Task::Soak => faults::soak(&rest),
+        Task::Bench if bench.instructions => bench::count(bench.record),
+        Task::Bench => bench::run(&server()?, bench.quick),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

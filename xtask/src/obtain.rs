@@ -1,9 +1,11 @@
 //! Where the programs come from that development takes.
 
 mod apt;
+mod go;
 mod kept;
 mod package;
 mod tinyproxy;
+mod tool;
 mod wanted;
 
 use std::{
@@ -16,12 +18,13 @@ use std::{
 use anyhow::{Context, Result};
 
 pub(crate) use self::tinyproxy::tinyproxy;
-pub use self::wanted::Release;
-use self::{
-    kept::{kept, target},
-    package::Package,
-    wanted::Wanted,
+pub use self::{
+    go::Go,
+    kept::target,
+    tool::{Tool, strace, valgrind},
+    wanted::Release,
 };
+use self::{kept::kept, package::Package, wanted::Wanted};
 
 /// Finds an etcd server that speaks v2, downloading one if there is none.
 ///
@@ -75,6 +78,7 @@ fn find(wanted: Wanted, given: Option<&Path>) -> Result<PathBuf> {
     }
     let package = Package {
         name: "etcd-server",
+        with: &[],
         program: "usr/bin/etcd",
         fits: &|version| wanted.is_in(version),
         suite: wanted.suite(),

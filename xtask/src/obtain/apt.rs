@@ -66,14 +66,16 @@ impl Apt {
         Ok(version.with_context(|| format!("apt knows no version of {package}"))?.to_owned())
     }
 
-    /// Downloads a package and unpacks it into a directory.
-    pub(super) fn unpack(&self, package: &str) -> Result<PathBuf> {
-        let unpacked = self.folder.join(package);
+    /// Downloads packages and unpacks them into one directory.
+    pub(super) fn unpack(&self, packages: &[&str]) -> Result<PathBuf> {
+        let unpacked = self.folder.join("unpacked").join(packages.concat());
         fs::create_dir_all(&unpacked)
             .with_context(|| format!("cannot write into {}", self.folder.display()))?;
-        self.get(&["download", package])?;
-        let file = self.downloaded(package)?;
-        run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&unpacked))?;
+        self.get(&[&["download"], packages].concat())?;
+        for package in packages {
+            let file = self.downloaded(package)?;
+            run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&unpacked))?;
+        }
         Ok(unpacked)
     }
 

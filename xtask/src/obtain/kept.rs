@@ -30,6 +30,10 @@ pub(super) fn kept(
             Ok(()) => return Ok(copy),
             Err(error) => eprintln!("replacing the copy that was kept: {error:#}"),
         }
+        if copy.is_dir() {
+            fs::remove_dir_all(&copy)
+                .with_context(|| format!("cannot remove {}", copy.display()))?;
+        }
     }
     download(&copy)?;
     check(&copy)?;
@@ -37,7 +41,8 @@ pub(super) fn kept(
 }
 
 /// Cargo's target directory.
-pub(super) fn target() -> PathBuf {
+#[must_use]
+pub fn target() -> PathBuf {
     let folder = env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty());
     super::root().join(folder.unwrap_or_else(|| "target".into()))
 }

@@ -9,10 +9,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::apt::Apt;
 
-/// A package and the program in it.
+/// A package and what is wanted of it.
 pub(super) struct Package<'a> {
     pub(super) name: &'a str,
-    /// Where the program is within the package.
+    /// Packages that are unpacked into the same directory.
+    pub(super) with: &'a [&'a str],
+    /// Where in it is what is wanted: a program, or a directory with all that it needs.
     pub(super) program: &'a str,
     /// Whether a version of the package will do.
     pub(super) fits: &'a dyn Fn(&str) -> bool,
@@ -47,7 +49,7 @@ impl Package<'_> {
     fn take(&self, apt: &Apt, destination: &Path) -> Result<()> {
         let version = apt.version(self.name)?;
         ensure!((self.fits)(&version), "{} is of version {version}", self.name);
-        let program = apt.unpack(self.name)?.join(self.program);
+        let program = apt.unpack(&[&[self.name], self.with].concat())?.join(self.program);
         fs::rename(program, destination)
             .with_context(|| format!("the package {} has no {}", self.name, self.program))
     }
@@ -75,7 +77,7 @@ impl Package<'_> {
 /// The keys that Debian signs its releases with, as this machine's own distribution vouches for them:
 /// out of its newest package of them, which knows releases that came later, or as they are installed.
 fn keys(own: &Apt) -> Result<PathBuf> {
-    let unpacked = own.unpack("debian-archive-keyring");
+    let unpacked = own.unpack(&["debian-archive-keyring"]);
     let found = unpacked.as_deref().ok().map(|folder| folder.join(KEYS)).filter(|it| it.is_file());
     let installed = || Some(Path::new("/").join(KEYS)).filter(|it| it.is_file());
     found.or_else(installed).with_context(|| {

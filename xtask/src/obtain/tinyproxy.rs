@@ -30,6 +30,7 @@ pub(crate) fn tinyproxy() -> Result<PathBuf> {
     }
     let package = Package {
         name: "tinyproxy-bin",
+        with: &[],
         program: "usr/bin/tinyproxy",
         fits: &|version| Version::of_number(version) >= Some(OLDEST),
         suite: "trixie",

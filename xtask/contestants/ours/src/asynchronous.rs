@@ -1,0 +1,127 @@
+//! The asynchronous client.
+
+use std::time::{Duration, Instant};
+
+use etcd_v2_client::keys::Wait;
+use etcd_v2_client::{Client, Keys};
+use measure::{Job, Meter};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+pub(crate) fn run(job: Job) {
+    let runtime = runtime(&job);
+    if job.contestant == "async-root" {
+        return runtime.block_on(carry_out(job));
+    }
+    runtime.block_on(async { tokio::spawn(carry_out(job)).await.expect("a run to its end") });
+}
+
+fn runtime(job: &Job) -> Runtime {
+    let mut builder = match job.contestant.as_str() {
+        "async" => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build().expect("a runtime")
+}
+
+async fn carry_out(job: Job) {
+    let client = Client::builder()
+        .endpoints([&job.base])
+        .policy(|policy| {
+            policy.read_deadline = Some(Duration::from_secs(60));
+            policy.read_head = Some(Duration::from_secs(30));
+            policy.listing_head = Some(Duration::from_secs(30));
+        })
+        .build()
+        .expect("a client");
+    let keys = client.keys();
+    keys.get("/bench/key").await.expect("a first answer");
+    match job.workload.as_str() {
+        "get64" => concurrently(&job, &keys).await,
+        "watch" | "stream" => watch(&job, &keys).await,
+        "idle" => idle(&job, &keys).await,
+        _ => sequentially(&job, &keys).await,
+    }
+}
+
+async fn sequentially(job: &Job, keys: &Keys) {
+    let mut meter = Meter::begin(job.requests);
+    for _ in 0..job.requests {
+        let began = Instant::now();
+        request(job, keys).await;
+        meter.lap(began);
+    }
+    meter.end();
+}
+
+async fn request(job: &Job, keys: &Keys) {
+    match job.workload.as_str() {
+        "set" => {
+            assert!(keys.set("/bench/key", "some value").await.expect("a set").index().is_some())
+        }
+        "list-10000" => {
+            let list = keys.list("/nodes-10000").await.expect("a listing");
+            assert_eq!(list.node().map(|node| node.leaves().count()), Some(10_000));
+        }
+        "list-100000" => {
+            let list = keys.list("/nodes-100000").await.expect("a listing");
+            assert_eq!(list.node().map(|node| node.leaves().count()), Some(100_000));
+        }
+        _ => assert!(keys.get("/bench/key").await.expect("a get").value().is_some()),
+    }
+}
+
+async fn concurrently(job: &Job, keys: &Keys) {
+    let share = job.share(WORKERS);
+    let worker = |share: u32| {
+        let keys = keys.clone();
+        async move {
+            let mut laps = Vec::with_capacity(share as usize);
+            for _ in 0..share {
+                let began = Instant::now();
+                assert!(keys.get("/bench/key").await.expect("a get").value().is_some());
+                laps.push(began.elapsed());
+            }
+            laps
+        }
+    };
+    // The connections are made before the measuring begins.
+    let warm: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(worker(10))).collect();
+    for task in warm {
+        task.await.expect("a worker");
+    }
+    let mut meter = Meter::begin(job.requests);
+    let tasks: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(worker(share))).collect();
+    for task in tasks {
+        meter.laps(task.await.expect("a worker"));
+    }
+    meter.end();
+}
+
+const WORKERS: u32 = 64;
+
+async fn watch(job: &Job, keys: &Keys) {
+    let mut watch = keys.watch(Wait::new("/bench/key").after(job.after));
+    watch.next().await.expect("an item").expect("a change");
+    let mut meter = Meter::begin(job.requests);
+    for _ in 0..job.requests {
+        let began = Instant::now();
+        watch.next().await.expect("an item").expect("a change");
+        meter.lap(began);
+    }
+    meter.end();
+}
+
+async fn idle(job: &Job, keys: &Keys) {
+    let meter = Meter::begin(0);
+    let tasks: Vec<_> = (0..job.requests)
+        .map(|_| {
+            let mut watch = keys.watch("/idle");
+            tokio::spawn(async move { panic!("a watch has told {:?}", watch.next().await) })
+        })
+        .collect();
+    // Long enough for all heads to have come, on any machine.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(tasks.iter().all(|task: &JoinHandle<()>| !task.is_finished()), "a watch has ended");
+    meter.end();
+}

@@ -1,0 +1,17 @@
+//! This library: `async` on a runtime of one thread, `async-mt` on one of many, `async-root` in the
+//! root future of the latter, `blocking`, and `core`, which is what it does without a network.
+
+mod asynchronous;
+mod blocking;
+mod core;
+
+use measure::Job;
+
+fn main() {
+    let job = Job::from_args();
+    match job.contestant.as_str() {
+        "blocking" => blocking::run(&job),
+        "core" => core::run(&job),
+        _ => asynchronous::run(job),
+    }
+}
