@@ -93,11 +93,12 @@ impl Span {
     }
 }
 
-/// The last name of a type, or of the request if it is an exchange.
+/// The last name of a type, or of the request if it is a call or an exchange.
 #[cfg(feature = "tracing")]
 fn name<C>() -> &'static str {
     let name = std::any::type_name::<C>();
-    let name = name.split_once("::Exchange<").map_or(name, |(_, request)| request);
+    let inner = |of: &str| name.split_once(of).map(|(_, request)| request);
+    let name = inner("::Call<").or_else(|| inner("::Exchange<")).unwrap_or(name);
     let name = name.split(['<', '>']).next().unwrap_or(name);
     name.rsplit(['&', ':', ' ']).next().unwrap_or(name)
 }

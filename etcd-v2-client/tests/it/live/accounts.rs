@@ -3,6 +3,7 @@
 use etcd_v2_client::auth::roles::Access;
 use etcd_v2_client::{Error, Outcome};
 
+use super::patience::until;
 use super::space::Space;
 use super::views::{Roles, Users};
 
@@ -74,7 +75,7 @@ fn a_user_gets_and_loses_roles(space: &Space) {
     let added = users.add(&user, "secret").unwrap();
     assert!(added.created);
     assert_eq!((&added.user.user, added.user.roles.len()), (&user, 0));
-    assert!(users.list().unwrap().contains(&user));
+    assert!(listed(&users).contains(&user));
     assert_eq!(users.get(&user).unwrap(), added.user);
 
     let granted = users.grant(&user, [&*role]).unwrap();
@@ -85,7 +86,7 @@ fn a_user_gets_and_loses_roles(space: &Space) {
     assert_eq!(status(&users.revoke(&user, [&*role]).unwrap_err()), 409);
 
     users.remove(&user).unwrap();
-    assert!(!users.list().unwrap().contains(&user));
+    assert!(!listed(&users).contains(&user));
 }
 
 fn a_user_is_added_once(space: &Space) {
@@ -161,12 +162,26 @@ fn missing_users_and_roles_are_told_apart(space: &Space) {
     users.remove(&user).unwrap();
 }
 
+/// The names of all users. The server looks at them one by one, and fails if another test removes one
+/// meanwhile.
+fn listed(users: &Users<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    until("a list while nobody removes a user", || match users.list() {
+        Err(error) if error.is_user_not_found() || error.is_role_not_found() => false,
+        listed => {
+            names = listed.unwrap();
+            true
+        }
+    });
+    names
+}
+
 fn names_may_have_any_letter_but_a_slash(space: &Space) {
     let (users, roles) = (Users(&space.client), Roles(&space.client));
     let strange = name(space, " ä%2F?#<&>\"");
     assert_eq!(users.add(&strange, "ü\"\\<&>").unwrap().user.user, strange);
     assert_eq!(users.get(&strange).unwrap().user, strange);
-    assert!(users.list().unwrap().contains(&strange));
+    assert!(listed(&users).contains(&strange));
     users.remove(&strange).unwrap();
     roles.add(&strange).unwrap();
     assert_eq!(roles.get(&strange).unwrap().role, strange);
