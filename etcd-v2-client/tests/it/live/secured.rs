@@ -64,6 +64,11 @@ fn showing(pair: &Pair) -> Tls {
     trusting().identity_pem(&pair.certificate, &pair.key)
 }
 
+/// What a client needs whom the servers let in.
+pub(super) fn admitted() -> Tls {
+    showing(&ANNA)
+}
+
 /// A client that the servers let in.
 fn welcome<U: AsRef<str>>(space: &Space, endpoints: impl IntoIterator<Item = U>) -> Space {
     space.used_by(space.client.secured(endpoints, showing(&ANNA)))

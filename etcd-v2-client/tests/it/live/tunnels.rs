@@ -1,16 +1,16 @@
 //! Secured connections through a real proxy.
 
-use etcd_v2_client::Outcome;
 use etcd_v2_client::keys::{Get, Set};
 use etcd_v2_client::proto::proxy::Proxies;
+use etcd_v2_client::{Order, Outcome};
 use xtask::server::Proxy;
 
-use super::proxies;
-use super::servers;
-use super::space::Space;
+use super::space::{Client, Space};
+use super::{proxies, secured, servers};
 
 both! {
     quiet:
+    etcd_is_reached_through_a_tunnel,
     a_tunnel_leads_to_the_server,
     a_tunnel_may_take_a_login,
     refused_tunnels_are_explained,
@@ -27,7 +27,7 @@ fn failure(space: &Space, endpoint: &str, proxy: &str) -> String {
 }
 
 /// The shared server, as if it were a secured one, and its host and port.
-fn secured() -> (String, String) {
+fn as_if_secured() -> (String, String) {
     let server = servers::quiet().remove(0);
     (server.replace("http://", "https://"), server.replace("http://", ""))
 }
@@ -35,9 +35,39 @@ fn secured() -> (String, String) {
 /// Whether the server hangs up or answers something else.
 const NO_TLS: &str = "speak TLS on this port";
 
+/// A client of a server that wants certificates, which is asked through this proxy.
+fn admitted(space: &Space, proxies: Proxies) -> Client {
+    let (urls, tls) = (secured::mutual(), secured::admitted());
+    match &space.client {
+        #[cfg(feature = "hyper")]
+        Client::Async(_) => {
+            let builder = etcd_v2_client::Client::builder().endpoints(urls).order(Order::AsGiven);
+            Client::Async(builder.tls(tls).proxies(proxies).build().unwrap())
+        }
+        #[cfg(feature = "ureq")]
+        Client::Blocking(_) => {
+            let builder =
+                etcd_v2_client::blocking::Client::builder().endpoints(urls).order(Order::AsGiven);
+            Client::Blocking(builder.tls(tls).proxies(proxies).build().unwrap())
+        }
+    }
+}
+
+fn etcd_is_reached_through_a_tunnel(space: &Space) {
+    let proxy = Proxy::start().unwrap();
+    let client = admitted(space, Proxies::all(&proxy.url()).unwrap());
+    let keys = client.keys();
+    keys.send(Set::new(space.at("file"), "through")).unwrap();
+    assert_eq!(keys.send(Get::new(space.at("file"))).unwrap().value(), Some("through"));
+    let target = secured::mutual().remove(0).replace("https://", "");
+    let lines = proxy.requests().unwrap();
+    assert!(!lines.is_empty());
+    assert!(lines.iter().all(|line| *line == format!("CONNECT {target} HTTP/1.1")), "{lines:?}");
+}
+
 fn a_tunnel_leads_to_the_server(space: &Space) {
     let proxy = Proxy::start().unwrap();
-    let (endpoint, target) = secured();
+    let (endpoint, target) = as_if_secured();
     // The shared server gives itself away by its answer to the handshake.
     let text = failure(space, &endpoint, &proxy.url());
     assert!(text.contains(NO_TLS), "{text}");
@@ -49,7 +79,7 @@ fn a_tunnel_leads_to_the_server(space: &Space) {
 
 fn a_tunnel_may_take_a_login(space: &Space) {
     let proxy = Proxy::start_with(&["BasicAuth me secret"]).unwrap();
-    let (endpoint, _) = secured();
+    let (endpoint, _) = as_if_secured();
     let url = proxy.url();
     for (login, expected) in [
         ("", format!("the proxy {url} wants a user name and a password (407)")),
@@ -67,7 +97,7 @@ fn a_tunnel_may_take_a_login(space: &Space) {
 
 fn refused_tunnels_are_explained(space: &Space) {
     let proxy = Proxy::start_with(&["ConnectPort 1", "ConnectPort 443"]).unwrap();
-    let (endpoint, target) = secured();
+    let (endpoint, target) = as_if_secured();
     let url = proxy.url();
     let text = failure(space, &endpoint, &url);
     let expected = format!("the proxy {url} refuses to connect to {target} (403 Forbidden)");
