@@ -36,11 +36,23 @@ fn run(cases: &[&'static Case]) -> Vec<(&'static Case, Colour, Figures)> {
 
 #[test]
 fn controls_are_caught() {
-    for (case, colour, figures) in
-        run(&[&histories::LOCAL_READS, &answers::AT_LEAST_ONCE, &watches::OFF_BY_ONE])
-    {
-        for goal in case.goals {
-            assert_eq!(goal.judge(&[&figures]), Verdict::Met, "{} {colour:?}", case.name);
+    /// A stale read happens or not, as the members happen to be late: a control is caught if one of so
+    /// many runs shows it.
+    const RUNS: usize = 10;
+    for control in [&histories::LOCAL_READS, &answers::AT_LEAST_ONCE, &watches::OFF_BY_ONE] {
+        let mut caught = Vec::new();
+        for _ in 0..RUNS {
+            for (case, colour, figures) in run(&[control]) {
+                if case.goals.iter().all(|goal| goal.judge(&[&figures]) == Verdict::Met) {
+                    caught.push(colour);
+                }
+            }
+            if caught.contains(&Colour::Async) && caught.contains(&Colour::Blocking) {
+                break;
+            }
+        }
+        for colour in [Colour::Async, Colour::Blocking] {
+            assert!(caught.contains(&colour), "{} {colour:?}", control.name);
         }
     }
 }
