@@ -1,7 +1,7 @@
 //! Two watches on one task: a directory that is kept in memory, and a single key.
 //!
 //! ```console
-//! $ cargo run --example watch -- http://127.0.0.1:2379
+//! $ ETCD_V2_ENDPOINTS=http://127.0.0.1:2379 cargo run --example watch
 //! ```
 //!
 //! The directory is read once and then followed. Where the watch says that changes may be missing, it is
@@ -63,7 +63,8 @@ impl Services {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let endpoints = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:2379".to_owned());
+    let endpoints =
+        std::env::var("ETCD_V2_ENDPOINTS").unwrap_or_else(|_| "http://127.0.0.1:2379".to_owned());
     let client = Client::new([endpoints])?;
     let keys = client.keys();
 
