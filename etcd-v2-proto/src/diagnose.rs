@@ -105,7 +105,7 @@ impl Diagnose {
         let policy = Arc::make_mut(&mut self.start.policy);
         (policy.read_deadline, policy.write_deadline) = (left, left);
         // Who is late but answers is told from who does not.
-        (policy.read_head, policy.write_head) = (None, None);
+        (policy.read_head, policy.quorum_head) = (None, None);
         (policy.passes, policy.any_cluster) = (Some(1), true);
         State::Asking(question, Box::new(self.start.exchange(question, now)))
     }

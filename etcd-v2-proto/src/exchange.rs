@@ -36,6 +36,7 @@
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
 mod limits;
+mod patience;
 mod turns;
 
 use std::fmt;
@@ -122,7 +123,7 @@ impl<R: Request> Exchange<R> {
         let (purpose, auth) = (encoded.purpose, route.credentials().is_some());
         let mut exchange = Self {
             limits: Limits::new(Arc::clone(&policy), purpose, auth, now),
-            turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed),
+            turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed, now),
             tally: Tally::new(purpose.writes()),
             preferred: 0,
             strayed: false,
@@ -221,7 +222,7 @@ impl<R: Request> Exchange<R> {
         if self.limits.are_over(now) {
             return State::Failed(self.tally.too_late());
         }
-        match self.turns.after(may_change, broke, self.limits.left(now)) {
+        match self.turns.after(now, may_change, broke, self.limits.left(now)) {
             Next::Ask => self.ask(),
             Next::Rest(pause) => State::Resting { until: now.saturating_add(pause) },
             Next::Nobody => State::Failed(self.tally.nobody()),
@@ -258,7 +259,7 @@ impl<R: Request> Exchange<R> {
     /// The position after an endpoint that is late to answer, if one is.
     fn after_late(&self, now: Duration) -> Option<usize> {
         let State::Asking { hop, began: Some(began), .. } = &self.state else { return None };
-        let is_late = self.limits.is_late(now, self.turns.pass(), *began);
+        let is_late = self.limits.is_late(now, &self.turns, *began);
         is_late.then(|| self.place(hop) + 1)
     }
 
@@ -290,13 +291,12 @@ impl<R: Request> Conversation for Exchange<R> {
         if waits && self.limits.are_over(now) {
             self.handle(now, Event::Elapsed);
         }
-        let pass = self.turns.pass();
         match &mut self.state {
             State::Asking { hop, began, handed_out } => {
                 *handed_out = true;
                 let began = *began.get_or_insert(now);
                 let request = hop.request(&self.encoded, &self.route, &self.policy);
-                let timing = self.limits.of_attempt(now, pass, began);
+                let timing = self.limits.of_attempt(now, &self.turns, began);
                 Action::Send { request, timing }
             }
             State::Reading { head, body, heard, .. } => {

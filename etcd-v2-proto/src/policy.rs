@@ -40,11 +40,21 @@ pub struct Policy {
     /// The longest to wait for the head of a local read of one key, connecting included, in the first
     /// pass over the endpoints; each later pass has four times as much. 100 milliseconds, so that a
     /// stopped member costs no more. Over slow lines, raise it above a few round trips.
+    ///
+    /// Whatever the limits for heads say, the deadline is shared: where it does not suffice for all endpoints
+    /// in the first pass, each has an equal part of what is left.
     pub read_head: Option<Duration>,
     /// The same for a recursive listing, which the server has to put together first. 1 second.
     pub listing_head: Option<Duration>,
-    /// The longest to wait for the head of a write or of a quorum read. 7 seconds: giving up before
-    /// the server does makes outcomes unknown that need not be.
+    /// The same for a quorum read. 100 milliseconds in the first pass, so that a stopped member costs no
+    /// more here either; five times as much in later passes, since a read that was proposed to a leader
+    /// which is gone is lost and has to be proposed anew; and as much as for a
+    /// [write](Self::write_head) once the call has been going on for 2.5 seconds, when any election should
+    /// be over, for clusters that are slow as a whole. A quorum read that is recursive waits for the limit of a
+    /// [listing](Self::listing_head) besides.
+    pub quorum_head: Option<Duration>,
+    /// The longest to wait for the head of a write. 7 seconds: giving up before the server does makes
+    /// outcomes unknown that need not be.
     pub write_head: Option<Duration>,
     /// The longest to wait for the head of a wait, at each endpoint. 5 seconds: real servers send it at
     /// once. Behind etcd's own v2 proxy, which holds it back until the first change, use `None`.
@@ -66,8 +76,8 @@ pub struct Policy {
     /// The longest pause of a watch between attempts that come to nothing. 1 second; the first one is 25
     /// milliseconds, each is twice as long as the one before, and all are shortened at random.
     pub watch_pause: Duration,
-    /// What the two limits for heads of local reads are raised by while credentials are in use,
-    /// since the server hashes the password for every request. 300 milliseconds.
+    /// What the three limits for heads of reads are raised by while credentials are in use, since the
+    /// server hashes the password for every request. 300 milliseconds.
     pub auth_allowance: Duration,
     /// The longest silence within the body of an answer, though not of a wait that has nothing to
     /// tell yet. 10 seconds.
@@ -77,7 +87,7 @@ pub struct Policy {
     /// How much of the body of a refusal is looked at, in bytes. 64 KiB.
     pub max_error_body: usize,
     /// How many times the endpoints are tried in turn. By default, `None`, a read goes on until its
-    /// deadline, with growing pauses, and so does a write that is conditional on the index, of which a late
+    /// deadline, with growing pauses and no more than ten attempts a second, and so does a write that is conditional on the index, of which a late
     /// copy can only fail; a wait, and any other write that was certainly not sent, is offered to each
     /// endpoint once. `Some(1)` is what the Go client does; 0 counts as 1. With neither passes nor
     /// deadline a read that nobody answers does not end.
@@ -115,6 +125,7 @@ impl Default for Policy {
             handshake: Some(Duration::from_secs(3)),
             read_head: Some(Duration::from_millis(100)),
             listing_head: Some(Duration::from_secs(1)),
+            quorum_head: Some(Duration::from_millis(100)),
             write_head: Some(Duration::from_secs(7)),
             wait_head: Some(Duration::from_secs(5)),
             diagnosis_deadline: Some(Duration::from_secs(3)),
@@ -145,7 +156,7 @@ impl Policy {
     /// |---|---|---|
     /// | [`connect`](Self::connect) | 30 s | `net.Dialer.Timeout` |
     /// | [`handshake`](Self::handshake) | 10 s | `TLSHandshakeTimeout` |
-    /// | limits for heads: [`read_head`](Self::read_head), [`listing_head`](Self::listing_head), [`write_head`](Self::write_head), [`wait_head`](Self::wait_head) | none | `HeaderTimeoutPerRequest`, zero |
+    /// | limits for heads: [`read_head`](Self::read_head), [`listing_head`](Self::listing_head), [`quorum_head`](Self::quorum_head), [`write_head`](Self::write_head), [`wait_head`](Self::wait_head) | none | `HeaderTimeoutPerRequest`, zero |
     /// | [`silence`](Self::silence) | none | nothing watches over a body |
     /// | [`read_deadline`](Self::read_deadline), [`write_deadline`](Self::write_deadline) | none | up to the caller's context; `DefaultRequestTimeout`, 5 s, is no more than a proposal |
     /// | [`passes`](Self::passes) | 1 | each endpoint is tried once |
@@ -169,6 +180,7 @@ impl Policy {
             handshake: Some(Duration::from_secs(10)),
             read_head: None,
             listing_head: None,
+            quorum_head: None,
             write_head: None,
             wait_head: None,
             silence: None,
@@ -184,20 +196,11 @@ impl Policy {
         match purpose {
             Purpose::Read | Purpose::Listing => self.read_deadline,
             Purpose::Wait => None,
-            Purpose::QuorumRead | Purpose::GuardedWrite | Purpose::Write => self.write_deadline,
+            Purpose::QuorumRead
+            | Purpose::QuorumListing
+            | Purpose::GuardedWrite
+            | Purpose::Write => self.write_deadline,
         }
-    }
-
-    /// The longest that an attempt in this pass (counted from 0) waits for its head.
-    pub(crate) fn head(&self, purpose: Purpose, pass: u32, auth: bool) -> Option<Duration> {
-        let base = match purpose {
-            Purpose::Read => self.read_head,
-            Purpose::Listing => self.listing_head,
-            Purpose::Wait => return self.wait_head,
-            Purpose::QuorumRead | Purpose::GuardedWrite | Purpose::Write => return self.write_head,
-        };
-        let allowance = if auth { self.auth_allowance } else { Duration::ZERO };
-        base.map(|base| base.saturating_add(allowance).saturating_mul(4_u32.saturating_pow(pass)))
     }
 
     /// Whether another pass over the endpoints may follow this one (counted from 0).
@@ -314,23 +317,15 @@ pub struct Redirect<'a> {
 mod tests {
     use super::*;
 
-    const PURPOSES: [Purpose; 6] = [
-        Purpose::Read,
-        Purpose::Listing,
-        Purpose::QuorumRead,
-        Purpose::Wait,
-        Purpose::GuardedWrite,
-        Purpose::Write,
-    ];
-
     #[test]
     fn gos_limits_are_those_of_its_default_transport_and_no_others() {
         let policy = Policy::go_limits();
         assert_eq!(policy.connect, Some(Duration::from_secs(30)));
         assert_eq!(policy.handshake, Some(Duration::from_secs(10)));
-        for purpose in PURPOSES {
-            assert_eq!(policy.deadline(purpose), None, "{purpose:?}");
-            assert_eq!(policy.head(purpose, 0, true), None, "{purpose:?}");
+        assert_eq!((policy.read_deadline, policy.write_deadline), (None, None));
+        assert_eq!((policy.read_head, policy.listing_head, policy.quorum_head), (None, None, None));
+        assert_eq!((policy.write_head, policy.wait_head), (None, None));
+        for purpose in [Purpose::Read, Purpose::QuorumRead, Purpose::GuardedWrite] {
             assert!(!policy.allows_pass_after(purpose, 0), "{purpose:?}");
         }
         assert_eq!((policy.silence, policy.max_redirects), (None, 10));

@@ -92,6 +92,8 @@ pub enum Purpose {
     Listing,
     /// A read through consensus.
     QuorumRead,
+    /// A read of a whole tree through consensus, or another one that the server has to work for.
+    QuorumListing,
     /// A read that waits for a change.
     Wait,
     /// A write that is conditional on `prevIndex`: a late copy of it can only fail.

@@ -66,7 +66,7 @@ impl Request for GetHealth {
 
     fn encode(&self) -> Result<Encoded, Invalid> {
         // The server takes up to a second to find out.
-        Encoded::new(Method::GET, "/health", Purpose::QuorumRead)
+        Encoded::new(Method::GET, "/health", Purpose::QuorumListing)
     }
 
     /// That a member is unwell is an answer.

@@ -91,6 +91,7 @@ impl Colour {
         self.setup(urls).policy(|policy| {
             policy.read_head = policy.write_head;
             policy.listing_head = policy.write_head;
+            policy.quorum_head = policy.write_head;
             policy.read_deadline = policy.write_deadline;
         })
     }

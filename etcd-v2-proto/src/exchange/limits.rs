@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::patience::{self, Standing};
+use super::turns::Turns;
 use crate::conversation::Timing;
 use crate::policy::Policy;
 use crate::request::Purpose;
@@ -49,10 +51,10 @@ impl Limits {
         self.left(now) == Some(Duration::ZERO)
     }
 
-    /// The limits of an attempt that began in this pass.
-    pub(super) fn of_attempt(&self, now: Duration, pass: u32, began: Duration) -> Timing {
+    /// The limits of the present attempt, which began then.
+    pub(super) fn of_attempt(&self, now: Duration, turns: &Turns, began: Duration) -> Timing {
         let spent = now.saturating_sub(began);
-        let head = self.head(pass).map(|limit| limit.saturating_sub(spent));
+        let head = self.head(turns, began).map(|limit| limit.saturating_sub(spent));
         Timing::new(self.cut(now, self.policy.connect), self.cut(now, head))
             .with_handshake(self.cut(now, self.policy.handshake))
     }
@@ -69,16 +71,18 @@ impl Limits {
         self.cut(now, silence.map(|limit| limit.saturating_sub(spent)))
     }
 
-    /// Whether an attempt that began in this pass is late with its head.
-    pub(super) fn is_late(&self, now: Duration, pass: u32, began: Duration) -> bool {
+    /// Whether the present attempt, which began then, is late with its head.
+    pub(super) fn is_late(&self, now: Duration, turns: &Turns, began: Duration) -> bool {
         /// An endpoint is late after half of the time that it was given, or after this.
         const LATE: Duration = Duration::from_millis(250);
-        let late = self.head(pass).map_or(LATE, |limit| LATE.min(limit / 2));
+        let late = self.head(turns, began).map_or(LATE, |limit| LATE.min(limit / 2));
         now.saturating_sub(began) >= late
     }
 
-    fn head(&self, pass: u32) -> Option<Duration> {
-        self.policy.head(self.purpose, pass, self.auth)
+    fn head(&self, turns: &Turns, began: Duration) -> Option<Duration> {
+        let (pass, others) = (turns.pass(), turns.others());
+        let standing = Standing { pass, others, spent: self.spent(began), left: self.left(began) };
+        patience::of_attempt(&self.policy, self.purpose, self.auth, standing)
     }
 
     /// A limit, cut to what is left of the deadline, but long enough to be one.

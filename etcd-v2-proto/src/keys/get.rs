@@ -100,7 +100,8 @@ impl Request for Get {
         query.flag_if("recursive", self.recursive);
         query.flag_if("sorted", self.sorted);
         let purpose = match (self.quorum, self.recursive) {
-            (true, _) => Purpose::QuorumRead,
+            (true, true) => Purpose::QuorumListing,
+            (true, false) => Purpose::QuorumRead,
             (false, true) => Purpose::Listing,
             (false, false) => Purpose::Read,
         };

@@ -71,6 +71,7 @@ impl Client {
         self.with(|policy| {
             policy.read_head = policy.write_head;
             policy.listing_head = policy.write_head;
+            policy.quorum_head = policy.write_head;
             policy.read_deadline = policy.write_deadline;
         })
     }

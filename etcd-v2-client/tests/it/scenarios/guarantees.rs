@@ -132,6 +132,7 @@ fn policy_is_what_the_documentation_says() {
     assert_eq!(millis(policy.handshake), Some(3000));
     assert_eq!(millis(policy.read_head), Some(100));
     assert_eq!(millis(policy.listing_head), Some(1000));
+    assert_eq!(millis(policy.quorum_head), Some(100));
     assert_eq!(millis(policy.write_head), Some(7000));
     assert_eq!(millis(policy.wait_head), Some(5000));
     assert_eq!(millis(policy.diagnosis_deadline), Some(3000));

@@ -12,6 +12,8 @@ both!(
     head_that_is_too_late_is_given_up_for_a_read_and_a_write,
     head_that_drips_is_too_late_however_often_something_comes,
     slow_head_within_its_limit_is_waited_for,
+    quorum_read_leaves_a_hung_endpoint_soon,
+    quorum_read_is_answered_by_a_cluster_that_takes_seconds,
     body_that_falls_silent_is_given_up,
     body_that_drips_is_given_up_at_the_deadline,
     body_that_drips_without_a_deadline_is_read_to_its_end,
@@ -70,6 +72,29 @@ fn slow_head_within_its_limit_is_waited_for(colour: Colour) {
     let (written, took) = timed(|| client.send(Set::new("/a", "1")));
     assert!(written.is_ok() && took >= ms(700));
     assert_eq!(server.count(), 1);
+}
+
+fn quorum_read_leaves_a_hung_endpoint_soon(colour: Colour) {
+    let (hung, server) = (Server::hung(), Server::healthy());
+    let client = colour.setup([hung.url(), server.url()]).build();
+    let (read, took) = timed(|| client.send(Get::new("/a").quorum()));
+    assert_eq!(read.unwrap().value(), Some("read"));
+    assert!(took >= ms(100) && took < ms(100) + MARGIN, "{took:?}");
+    assert_eq!((hung.count(), client.pinned()), (1, server.url()));
+}
+
+fn quorum_read_is_answered_by_a_cluster_that_takes_seconds(colour: Colour) {
+    let slow = || {
+        Server::each(|seen| {
+            std::thread::sleep(ms(2500));
+            plausible(seen)
+        })
+    };
+    let servers = [slow(), slow()];
+    let client = colour.setup(servers.iter().map(Server::url)).build();
+    let (read, took) = timed(|| client.send(Get::new("/a").quorum()));
+    assert_eq!(read.unwrap().value(), Some("read"));
+    assert!(took < ms(8000) + MARGIN, "{took:?}");
 }
 
 /// Sends a head and the beginning of a body, then what the script sends.
@@ -224,16 +249,18 @@ fn limits_without_an_end_are_no_limits(colour: Colour) {
     let setup = colour.setup([server.url()]).credentials("root", "hunter2").policy(|policy| {
         let ever = Some(Duration::MAX);
         (policy.read_deadline, policy.write_deadline, policy.connect) = (ever, ever, ever);
-        (policy.read_head, policy.listing_head, policy.write_head) = (ever, ever, ever);
-        (policy.wait_head, policy.silence) = (ever, ever);
+        (policy.read_head, policy.listing_head, policy.quorum_head) = (ever, ever, ever);
+        (policy.write_head, policy.wait_head, policy.silence) = (ever, ever, ever);
     });
     let client = setup.build();
     client.send(Get::new("/a")).unwrap();
     client.send(Get::new("/a").recursive()).unwrap();
+    client.send(Get::new("/a").quorum()).unwrap();
+    client.send(Get::new("/a").quorum().recursive()).unwrap();
     client.send(Set::new("/a", "1")).unwrap();
     let (_, watch) = client.watch(Wait::new("/a").after(3)).change();
     watch.change();
-    assert_eq!((server.count(), server.connections()), (5, 1));
+    assert_eq!((server.count(), server.connections()), (7, 1));
 }
 
 fn gos_limits_stay_with_a_server_that_is_slow(colour: Colour) {

@@ -65,6 +65,7 @@ fn policy(text: &str) -> Result<Policy, String> {
             "handshake" => policy.handshake = limit()?,
             "read_head" => policy.read_head = limit()?,
             "listing_head" => policy.listing_head = limit()?,
+            "quorum_head" => policy.quorum_head = limit()?,
             "write_head" => policy.write_head = limit()?,
             "wait_head" => policy.wait_head = limit()?,
             "watch_idle" => policy.watch_idle = limit()?,

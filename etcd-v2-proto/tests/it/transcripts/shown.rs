@@ -43,20 +43,32 @@ fn secret_in(text: &str) -> Option<&'static str> {
     ["hunter2", "cm9vdDpodW50ZXIy"].into_iter().find(|secret| text.contains(secret))
 }
 
-/// Whether a line is as expected; pauses are random and have only a limit, and so has the patience of a
-/// watch, of which no more than a quarter is left to chance.
+/// Whether a line is as expected. Pauses are random within bounds, `> wait 100ms to 125ms`, of which the
+/// lower one may be left out; and so is the patience of a watch, `> read up to 30s`, of which no more than
+/// a quarter is left to chance.
 pub(super) fn matches(expected: &str, got: &str) -> bool {
-    let wait = expected.strip_prefix("> wait up to ").zip(got.strip_prefix("> wait "));
     let read = expected.strip_prefix("> read up to ").zip(got.strip_prefix("> read within "));
-    let Some((limit, pause)) = wait.or(read) else { return expected == got };
-    let Ok(limit) = script::duration(limit) else { return false };
-    let least = if read.is_some() { limit * 3 / 4 } else { Duration::from_millis(2) };
+    let wait = expected.strip_prefix("> wait ").zip(got.strip_prefix("> wait "));
+    let (least, most, pause) = match (read, wait) {
+        (Some((most, pause)), _) => (None, most, pause),
+        (_, Some((bounds, pause))) => match bounds.split_once(" to ") {
+            Some(("up", most)) => (Some("0s"), most, pause),
+            Some((least, most)) => (Some(least), most, pause),
+            None => return expected == got,
+        },
+        _ => return expected == got,
+    };
+    let Ok(most) = script::duration(most) else { return false };
+    let least = least.map_or_else(
+        || Ok(most * 3 / 4),
+        |least| script::duration(least).map(|least| least + Duration::from_millis(2)),
+    );
     let (number, factor) = match (pause.strip_suffix("ms"), pause.strip_suffix('s')) {
         (Some(millis), _) => (millis, 0.001),
         (None, seconds) => (seconds.unwrap_or_default(), 1.0),
     };
     let pause = number.parse::<f64>().map(|number| Duration::from_secs_f64(number * factor));
-    pause.is_ok_and(|pause| (least..=limit).contains(&pause))
+    pause.ok().zip(least.ok()).is_some_and(|(pause, least)| (least..=most).contains(&pause))
 }
 
 fn send(request: &Request<Bytes>, timing: &Timing) -> Result<String, String> {
