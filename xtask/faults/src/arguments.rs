@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
     /// Whether Go's client may be missing.
     pub(crate) without_go: bool,
     pub(crate) seed: u64,
+    /// How many times as long times may be.
+    pub(crate) slack: f64,
     pub(crate) lines: Option<PathBuf>,
 }
 
@@ -31,6 +33,7 @@ impl Arguments {
             contestants: Vec::new(),
             without_go: false,
             seed: 1,
+            slack: 1.0,
             lines: None,
         };
         let (mut names, mut runs, mut short) = (Vec::<String>::new(), None, false);
@@ -41,6 +44,7 @@ impl Arguments {
                 Arg::Long("case") => names.push(parser.value()?.string()?),
                 Arg::Long("runs") => runs = Some(parser.value()?.parse::<u32>()?.max(1)),
                 Arg::Long("seed") => arguments.seed = parser.value()?.parse()?,
+                Arg::Long("slack") => arguments.slack = parser.value()?.parse()?,
                 Arg::Long("client") => {
                     let name = parser.value()?.string()?;
                     let found = Contestant::ALL.into_iter().find(|it| it.name() == name);
@@ -78,10 +82,11 @@ pub(crate) const HELP: &str = "\
 Measures both clients beside faults of real clusters, and holds them against the goals.
 
 cargo xtask faults [--case NAME]... [--runs N] [--seed N] [--client NAME]... [--short]
-                   [--lines FILE] [--etcd PATH]
+                   [--slack FACTOR] [--lines FILE] [--etcd PATH]
 
 Without --case it runs all of them, which takes hours; --runs overrides how many times each is run, --short
-runs a few of them a few times. Clients are `async` and `blocking`, and for comparison in some of the cases, for
+runs a few of them a few times. With --slack, times may be so many times as long, as on a machine that has
+other things to do. Clients are `async` and `blocking`, and for comparison in some of the cases, for
 fewer runs and without a verdict, Go's: `go` as it comes and `go-tuned` with a limit of a second for heads.
 Without --client all of them take part, Go's where Go can be had and not in the short form. What a run does
 follows from the seed, the case and the number of the run. --lines appends one line of JSON a run to a file.

@@ -63,7 +63,8 @@ fn run() -> Result<usize> {
     }
     let arguments = Arguments::parse(lexopt::Parser::from_env())
         .map_err(|error| anyhow!("{error}; see `cargo xtask faults --help`"))?;
-    let Some(Arguments { etcd, cases, mut contestants, without_go, seed, lines }) = arguments
+    let Some(Arguments { etcd, cases, mut contestants, without_go, seed, slack, lines }) =
+        arguments
     else {
         print!("{}", arguments::HELP);
         return Ok(0);
@@ -95,7 +96,7 @@ fn run() -> Result<usize> {
             }
         }
     }
-    let (table, missed) = table::render(&records);
+    let (table, missed) = table::render(&records, slack);
     println!("\n{table}");
     Ok(missed)
 }

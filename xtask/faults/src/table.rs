@@ -18,8 +18,8 @@ pub(crate) struct Record {
     pub(crate) notes: Vec<String>,
 }
 
-/// The table in Markdown, and how many of its goals were missed.
-pub(crate) fn render(records: &[Record]) -> (String, usize) {
+/// The table in Markdown, and how many of its goals were missed, where times may be so many times as long.
+pub(crate) fn render(records: &[Record], slack: f64) -> (String, usize) {
     let mut text = String::from(HEAD);
     let mut missed = 0;
     let mut cases: Vec<&Case> = Vec::new();
@@ -29,7 +29,7 @@ pub(crate) fn render(records: &[Record]) -> (String, usize) {
         }
     }
     for case in cases {
-        for goal in case.goals {
+        for goal in case.goals.iter().map(|goal| goal.with_slack(slack)) {
             let mut verdicts = Vec::new();
             let mut cells = Vec::new();
             for contestant in Contestant::ALL {
@@ -130,7 +130,7 @@ mod tests {
             record(BLOCKING, 3.0, 0.0),
             record(Contestant::GoTuned, 1004.0, 2.0),
         ];
-        let (text, missed) = render(&records);
+        let (text, missed) = render(&records, 1.0);
         assert_eq!(missed, 1);
         assert_eq!(
             text.strip_prefix(HEAD).unwrap(),
@@ -142,12 +142,15 @@ mod tests {
 
     #[test]
     fn either_colour_can_miss() {
-        assert_eq!(render(&[record(BLOCKING, 1.0, 1.0)]).1, 1);
-        assert_eq!(render(&[record(ASYNC, 1.0, 0.0)]).1, 0);
+        assert_eq!(render(&[record(BLOCKING, 1.0, 1.0)], 1.0).1, 1);
+        assert_eq!(render(&[record(ASYNC, 1.0, 0.0)], 1.0).1, 0);
     }
 
     #[test]
     fn nobody_else_can() {
-        assert_eq!(render(&[record(ASYNC, 1.0, 0.0), record(Contestant::Go, 999.0, 9.0)]).1, 0);
+        assert_eq!(
+            render(&[record(ASYNC, 1.0, 0.0), record(Contestant::Go, 999.0, 9.0)], 1.0).1,
+            0
+        );
     }
 }
