@@ -13,7 +13,6 @@
 //! | checking | a change | idle |
 //! | waiting | silence, of a member that lags behind | looking whether the index went back |
 //! | waiting, checking | silence | idle |
-//! | waiting | the history is gone, after a stretch that was silent | idle |
 //! | waiting | the history is gone, for a single key | looking whether the key was touched |
 //! | waiting, checking | the history is gone | yield the gap, idle |
 //! | looking | the key, or that there is none | yield the gap if there is one, idle |
@@ -204,9 +203,6 @@ impl Watch {
     }
 
     fn cleared(&mut self, now: Duration, to: u64) -> Step {
-        if self.place.skip_quiet() {
-            return (State::Idle, None);
-        }
         if !self.wait.is_recursive() {
             return self.ask(Question::WasTouched(to), now);
         }

@@ -125,9 +125,10 @@ cargo xtask etcd [--members N] [SERVER]   runs etcd with the v2 API until Ctrl-C
 cargo xtask demo [--all] [SERVER]         shows both clients at work with a real server, or all
                                           examples, with the servers that they need
 cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
-                                          core's example and all of the demo
+                                          core's example, all of the demo and, without ARGS,
+                                          the short form of the soak
 cargo xtask faults [--help] [ARGS]        measures the clients beside faults of real clusters
-cargo xtask soak [--help] [MINUTES]       lets watches and mirrors live beside faults, and looks whether
+cargo xtask soak [--help] [ARGS]          lets watches and mirrors live beside faults, and looks whether
                                           they lose anything
 cargo xtask bench [--quick] [SERVER]      measures the clients beside what there is without them
 cargo xtask bench --instructions          counts instructions, allocations and system calls of

@@ -2,7 +2,7 @@
 //!
 //! What measures them needs them, and nothing here does, so it is a program of its own.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
 use anyhow::Result;
 
@@ -11,6 +11,11 @@ use crate::cargo::Step;
 /// Builds the program and lets it go through its cases with these arguments.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     start("run --quiet --release -p faults --", arguments)
+}
+
+/// The short form of the soak, with the servers at `etcd`.
+pub(crate) fn short_soak(etcd: &Path) -> Result<()> {
+    soak(&["--changes".into(), "50000".into(), "--etcd".into(), etcd.into()])
 }
 
 /// Builds the program and lets it soak with these arguments.

@@ -16,9 +16,10 @@
 //!   that moment, the next wait begins where this one did, and looks through the same stretch again:
 //!   what *two* waits in a row were silent about is taken to be quiet. The store of a quiet key
 //!   moves on meanwhile, so this keeps up with it, one wait behind.
-//! * **If the history is gone** by then (code 401), the stretch that one wait was silent about is
-//!   skipped, since nothing better is to be had. Beyond that there is a gap, unless a read of the key
-//!   proves that it was not touched.
+//! * **If the history is gone** by then (code 401), there is a gap, unless a read of the key proves that
+//!   it was not touched. That *one* wait was silent proves nothing. So that this is rare, waits are begun
+//!   anew after 300 changes of whatever keys, as far as that is not more often than twice a second: two
+//!   waits fit into the history as long as there are no more than 1000 changes a second.
 //! * **A change that an open wait is told** comes after everything that the head knew, and as a rule
 //!   there is nothing between either. But a member that had fallen behind so far that the leader sends
 //!   it a copy of the whole store says nothing of what that copy changed, and goes on with what comes
@@ -210,13 +211,6 @@ impl Place {
         self.lags
     }
 
-    /// The history is gone: goes on after the stretch that was silent, if there is one.
-    pub(super) fn skip_quiet(&mut self) -> bool {
-        let quiet = self.quiet.take().filter(|quiet| Some(*quiet) > self.after);
-        self.after = quiet.or(self.after);
-        quiet.is_some()
-    }
-
     /// The history is gone up to the index `to`.
     pub(super) fn lose(&mut self, to: u64) -> Gap {
         let from = self.after.unwrap_or_default().saturating_add(1);
@@ -249,7 +243,7 @@ impl Place {
     /// How long a wait may be silent.
     pub(super) fn patience(&self, policy: &Policy) -> Option<Duration> {
         /// However fast the store moves, and however impatient the policy is.
-        const SOONEST: Duration = Duration::from_secs(1);
+        const SOONEST: Duration = Duration::from_millis(500);
         const LEAST: Duration = Duration::from_millis(10);
         let most = policy.watch_idle?;
         Some(self.pace.map_or(most, |pace| most.min(pace.max(SOONEST))).max(LEAST))

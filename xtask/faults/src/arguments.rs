@@ -6,7 +6,7 @@ use lexopt::{Arg, Error, Parser, ValueExt};
 
 use crate::{
     cases::{ALL, Case, SHORT},
-    subject::Colour,
+    contestant::Contestant,
 };
 
 /// A whole command line.
@@ -15,8 +15,12 @@ pub(crate) struct Arguments {
     pub(crate) etcd: Option<PathBuf>,
     /// Cases with their numbers of runs.
     pub(crate) cases: Vec<(&'static Case, u32)>,
-    pub(crate) colours: Vec<Colour>,
+    pub(crate) contestants: Vec<Contestant>,
+    /// Whether Go's client may be missing.
+    pub(crate) without_go: bool,
     pub(crate) seed: u64,
+    /// How many times as long times may be.
+    pub(crate) slack: f64,
     pub(crate) lines: Option<PathBuf>,
 }
 
@@ -26,8 +30,10 @@ impl Arguments {
         let mut arguments = Self {
             etcd: None,
             cases: Vec::new(),
-            colours: Colour::BOTH.into(),
+            contestants: Vec::new(),
+            without_go: false,
             seed: 1,
+            slack: 1.0,
             lines: None,
         };
         let (mut names, mut runs, mut short) = (Vec::<String>::new(), None, false);
@@ -38,15 +44,21 @@ impl Arguments {
                 Arg::Long("case") => names.push(parser.value()?.string()?),
                 Arg::Long("runs") => runs = Some(parser.value()?.parse::<u32>()?.max(1)),
                 Arg::Long("seed") => arguments.seed = parser.value()?.parse()?,
-                Arg::Long("colour") => {
+                Arg::Long("slack") => arguments.slack = parser.value()?.parse()?,
+                Arg::Long("client") => {
                     let name = parser.value()?.string()?;
-                    let colour = Colour::BOTH.into_iter().find(|colour| colour.name() == name);
-                    arguments.colours = vec![colour.ok_or_else(|| format!("no colour {name:?}"))?];
+                    let found = Contestant::ALL.into_iter().find(|it| it.name() == name);
+                    arguments.contestants.push(found.ok_or_else(|| format!("no client {name:?}"))?);
                 }
                 Arg::Long("short") => short = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
             }
+        }
+        if arguments.contestants.is_empty() {
+            arguments.without_go = true;
+            let all = Contestant::ALL.into_iter();
+            arguments.contestants = all.filter(|it| it.is_ours() || !short).collect();
         }
         for case in &ALL {
             let named = names.iter().any(|name| name.eq_ignore_ascii_case(case.name));
@@ -69,12 +81,15 @@ impl Arguments {
 pub(crate) const HELP: &str = "\
 Measures both clients beside faults of real clusters, and holds them against the goals.
 
-cargo xtask faults [--case NAME]... [--runs N] [--seed N] [--colour async|blocking] [--short]
-                   [--lines FILE] [--etcd PATH]
+cargo xtask faults [--case NAME]... [--runs N] [--seed N] [--client NAME]... [--short]
+                   [--slack FACTOR] [--lines FILE] [--etcd PATH]
 
-Without --case it runs all of them, which takes more than an hour; --runs overrides how many times each is run,
---short runs a few of them a few times. What a run does follows from the seed, the case, the client
-and the number of the run. --lines appends one line of JSON a run to a file.
+Without --case it runs all of them, which takes hours; --runs overrides how many times each is run, --short
+runs a few of them a few times. With --slack, times may be so many times as long, as on a machine that has
+other things to do. Clients are `async` and `blocking`, and for comparison in some of the cases, for
+fewer runs and without a verdict, Go's: `go` as it comes and `go-tuned` with a limit of a second for heads.
+Without --client all of them take part, Go's where Go can be had and not in the short form. What a run does
+follows from the seed, the case and the number of the run. --lines appends one line of JSON a run to a file.
 ";
 
 #[cfg(test)]
@@ -95,8 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn clients_are_all_or_ours_or_named() {
+        let parse = |words: &[&str]| Arguments::parse(Parser::from_args(words)).unwrap().unwrap();
+        assert_eq!(parse(&[]).contestants, Contestant::ALL);
+        assert!(parse(&[]).without_go);
+        assert!(parse(&["--short"]).contestants.iter().all(|it| it.is_ours()));
+        let named = parse(&["--client", "go", "--client", "async", "--short"]);
+        assert_eq!(named.contestants, [Contestant::Go, Contestant::ALL[0]]);
+        assert!(!named.without_go);
+    }
+
+    #[test]
     fn what_does_not_exist_is_an_error_that_names_it() {
-        for words in [["--case", "G99"], ["--colour", "red"], ["--runs", "many"], ["--dance", "1"]]
+        for words in [["--case", "G99"], ["--client", "red"], ["--runs", "many"], ["--dance", "1"]]
         {
             let error = Arguments::parse(Parser::from_args(words)).unwrap_err().to_string();
             assert!(words.iter().any(|word| error.contains(word)), "{error}");

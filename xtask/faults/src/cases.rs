@@ -16,9 +16,9 @@ use anyhow::Result;
 
 use crate::{
     arena::Arena,
+    contestant::Contestant,
     dice::Dice,
     goal::{Figures, Goal},
-    subject::Colour,
 };
 
 /// A fault, and what is held against what beside it.
@@ -30,15 +30,25 @@ pub(crate) struct Case {
     pub(crate) runs: u32,
     /// Whether the members talk to each other through relays.
     pub(crate) links: bool,
+    /// Whether Go's client takes part, for comparison.
+    pub(crate) with_go: bool,
     pub(crate) goals: &'static [Goal],
     pub(crate) run: fn(&mut Run<'_>) -> Result<()>,
+}
+
+impl Case {
+    /// Whether this contestant takes part in the run of this number. Go's is there for comparison: a few are
+    /// enough, since each may last for as long as its user has patience.
+    pub(crate) fn measures(&self, contestant: Contestant, number: u32) -> bool {
+        contestant.is_ours() || (self.with_go && number <= RUNS_OF_GO)
+    }
 }
 
 /// One run of a case.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) arena: &'a mut Arena,
-    pub(crate) colour: Colour,
+    pub(crate) contestant: Contestant,
     pub(crate) number: u32,
     /// A key that is this run's own.
     pub(crate) base: String,
@@ -96,6 +106,8 @@ pub(crate) static ALL: [Case; 18] = [
 
 /// What a change of the project is tried with.
 pub(crate) const SHORT: [(&str, u32); 4] = [("G1", 1), ("G3", 1), ("G11", 1), ("G13", 2)];
+
+const RUNS_OF_GO: u32 = 5;
 
 #[cfg(test)]
 mod tests {

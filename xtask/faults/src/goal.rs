@@ -72,6 +72,17 @@ impl Goal {
         Self { figure, unit, limit: Limit::None }
     }
 
+    /// The same where times may be so many times as long: a machine that is busy with other things takes
+    /// time for itself.
+    pub(crate) fn with_slack(mut self, factor: f64) -> Self {
+        if let (Limit::AtMost(limit) | Limit::MedianAtMost(limit), "ms") =
+            (&mut self.limit, self.unit)
+        {
+            *limit *= factor;
+        }
+        self
+    }
+
     /// The figures of all runs together, the one that counts first, then their median.
     pub(crate) fn sum_up(&self, runs: &[&Figures]) -> Option<(f64, f64)> {
         let mut values: Vec<_> =
@@ -151,6 +162,15 @@ mod tests {
         assert_eq!(judge(Goal::none("x"), &[]), Verdict::Open);
         assert_eq!(judge(Goal::none("y"), &[0.0]), Verdict::Open);
         assert_eq!(judge(Goal::noted("x", ""), &[7.0]), Verdict::Noted);
+    }
+
+    #[test]
+    fn slack_is_for_times_alone() {
+        let slack = |goal: Goal| goal.with_slack(4.0).ceiling();
+        assert_eq!(slack(Goal::at_most("x", 150.0, "ms")), "≤ 600 ms");
+        assert_eq!(slack(Goal::median_at_most("x", 2.0, "ms")), "median ≤ 8 ms");
+        assert_eq!(slack(Goal::at_most("x", 3.0, "")), "≤ 3");
+        assert_eq!(slack(Goal::at_least("x", 3.0, "ms")), "≥ 3 ms");
     }
 
     #[test]

@@ -10,14 +10,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use etcd_v2_client::{
-    Error, Outcome,
-    keys::{Get, Push, Set},
-};
+use etcd_v2_client::{Outcome, keys::Set};
 
 use crate::{
     arena::Arena,
-    subject::{Colour, Subject},
+    contestant::{Ask, Client, Contestant, Failed, What},
     trace::{Call, End, Trace},
 };
 
@@ -53,7 +50,7 @@ impl Loops {
     /// Starts them, below the key `base`. `first` are the endpoints, the first one being asked first.
     pub(crate) fn start(
         arena: &Arena,
-        colour: Colour,
+        contestant: Contestant,
         urls: &[String],
         base: &str,
     ) -> Result<Self> {
@@ -72,8 +69,8 @@ impl Loops {
         });
         let mut handles = Vec::new();
         for work in [Shared::read, Shared::swap, Shared::push] {
-            let (shared, subject) = (Arc::clone(&shared), colour.subject(urls)?);
-            handles.push(thread::spawn(move || work(&shared, &subject, index)));
+            let (shared, client) = (Arc::clone(&shared), contestant.client(urls)?);
+            handles.push(thread::spawn(move || work(&shared, &client, index)));
         }
         let clock = Arc::clone(&shared);
         let stalls = thread::spawn(move || clock.longest_stall());
@@ -85,18 +82,20 @@ impl Loops {
         self.shared.began.elapsed()
     }
 
-    /// Waits until each of them has had so many more successes, or the time is up. Returns whether they
-    /// have.
-    pub(crate) fn wait_for(&self, successes: usize, patience: Duration) -> bool {
+    /// Waits until each of them has had so many more successes, or the time is up. Returns how many have
+    /// not.
+    pub(crate) fn wait_for(&self, successes: usize, patience: Duration) -> usize {
         let counts = || self.shared.successes.each_ref().map(|count| count.load(Ordering::Relaxed));
         let before = counts();
         let deadline = Instant::now() + patience;
         loop {
-            if counts().iter().zip(before).all(|(now, before)| now - before >= successes) {
-                return true;
-            }
-            if Instant::now() > deadline {
-                return false;
+            let late = counts()
+                .iter()
+                .zip(before)
+                .filter(|(now, before)| *now - before < successes)
+                .count();
+            if late == 0 || Instant::now() > deadline {
+                return late;
             }
             thread::sleep(PAUSE);
         }
@@ -129,7 +128,7 @@ impl Shared {
     fn repeat(
         &self,
         place: usize,
-        mut call: impl FnMut(usize, &mut Trace) -> Result<(), Error>,
+        mut call: impl FnMut(usize, &mut Trace) -> Result<(), Failed>,
     ) -> Trace {
         let mut trace = Trace::default();
         for number in 1.. {
@@ -142,55 +141,61 @@ impl Shared {
             if result.is_ok() {
                 self.successes[place].fetch_add(1, Ordering::Relaxed);
             }
-            let end = End::of(result.as_ref().err());
+            let end = result.map_or_else(End::Failed, |()| End::Ok);
             trace.calls.push(Call { number, began, ended, end });
             thread::sleep(Duration::from_millis(1));
         }
         trace
     }
 
-    fn read(&self, subject: &Subject, _: u64) -> Trace {
+    fn read(&self, client: &Client, _: u64) -> Trace {
         let key = self.key("read");
-        self.repeat(0, |_, _| subject.send(Get::new(&key).quorum()).map(|_| ()))
+        let get = Ask { what: What::Get, key: &key, value: "" };
+        self.repeat(0, |_, _| client.ask(&get).map(|_| ()))
     }
 
-    fn swap(&self, subject: &Subject, mut index: u64) -> Trace {
+    fn swap(&self, client: &Client, mut index: u64) -> Trace {
         let key = self.key("swap");
+        let get = Ask { what: What::Get, key: &key, value: "" };
         self.repeat(1, |number, trace| {
             let value = format!("s{number}");
-            let error = match subject.send(Set::new(&key, &value).if_index(index)) {
-                Ok(change) => {
-                    index = change.index().unwrap_or(index);
+            let swap = Ask { what: What::Swap(index), key: &key, value: &value };
+            let failed = match client.ask(&swap) {
+                Ok(got) => {
+                    index = got.index.unwrap_or(index);
                     return Ok(());
                 }
-                Err(error) => error,
+                Err(failed) => failed,
             };
             // Nobody else writes here: what is there now, after a swap that is said not to have been
             // carried out, is not what it wrote.
             loop {
-                let Ok(now) = subject.send(Get::new(&key).quorum()) else {
+                let Ok(now) = client.ask(&get) else {
                     if self.is_over() {
                         break;
                     }
                     continue;
                 };
-                index = now.index().unwrap_or(index);
-                let conflict = error.is_compare_failed();
-                if now.value() != Some(&value) {
+                index = now.index.unwrap_or(index);
+                let conflict = failed.is_conflict();
+                if now.value.as_ref() != Some(&value) {
                     trace.late_conflicts += usize::from(conflict);
-                } else if error.outcome() < Outcome::Unknown {
+                } else if failed.outcome < Outcome::Unknown {
                     trace.false_conflicts += usize::from(conflict);
                     trace.wrong_labels += usize::from(!conflict);
                 }
                 break;
             }
-            Err(error)
+            Err(failed)
         })
     }
 
-    fn push(&self, subject: &Subject, _: u64) -> Trace {
+    fn push(&self, client: &Client, _: u64) -> Trace {
         let key = self.key("push");
-        self.repeat(2, |number, _| subject.send(Push::new(&key, format!("p{number}"))).map(|_| ()))
+        self.repeat(2, |number, _| {
+            let value = format!("p{number}");
+            client.ask(&Ask { what: What::Push, key: &key, value: &value }).map(|_| ())
+        })
     }
 
     fn longest_stall(&self) -> Duration {

@@ -7,6 +7,7 @@
 mod arena;
 mod arguments;
 mod cases;
+mod contestant;
 mod dice;
 mod goal;
 mod history;
@@ -27,7 +28,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use etcd_v2_client::server::GetVersion;
 use serde_json::json;
 
@@ -35,9 +36,9 @@ use crate::{
     arena::Arena,
     arguments::Arguments,
     cases::{Case, Run},
+    contestant::Contestant,
     dice::Dice,
     goal::Figures,
-    subject::Colour,
     table::Record,
 };
 
@@ -62,10 +63,19 @@ fn run() -> Result<usize> {
     }
     let arguments = Arguments::parse(lexopt::Parser::from_env())
         .map_err(|error| anyhow!("{error}; see `cargo xtask faults --help`"))?;
-    let Some(Arguments { etcd, cases, colours, seed, lines }) = arguments else {
+    let Some(Arguments { etcd, cases, mut contestants, without_go, seed, slack, lines }) =
+        arguments
+    else {
         print!("{}", arguments::HELP);
         return Ok(0);
     };
+    if contestants.iter().any(|it| !it.is_ours())
+        && let Err(error) = contestant::build()
+    {
+        ensure!(without_go, "{error:#}");
+        println!("going on without Go's client: {error:#}");
+        contestants.retain(|it| it.is_ours());
+    }
     let etcd = xtask::obtain(etcd.as_deref())?;
     let mut lines = lines.map(|path| open(&path)).transpose()?;
     println!("the servers are {}, the seed is {seed}", etcd.display());
@@ -74,9 +84,10 @@ fn run() -> Result<usize> {
         println!("\n{} {}", case.name, case.title);
         let mut arena = Arena::start(&etcd, case.links)?;
         for number in 1..=runs {
-            for colour in &colours {
-                let record = run_once(&mut arena, case, *colour, number, seed)
-                    .with_context(|| format!("{}, {}, run {number}", case.name, colour.name()))?;
+            for contestant in contestants.iter().filter(|it| case.measures(**it, number)) {
+                let name = contestant.name();
+                let record = run_once(&mut arena, case, *contestant, number, seed)
+                    .with_context(|| format!("{}, {name}, run {number}", case.name))?;
                 print(&record);
                 if let Some(lines) = &mut lines {
                     write(lines, &record, seed)?;
@@ -85,7 +96,7 @@ fn run() -> Result<usize> {
             }
         }
     }
-    let (table, missed) = table::render(&records);
+    let (table, missed) = table::render(&records, slack);
     println!("\n{table}");
     Ok(missed)
 }
@@ -93,26 +104,27 @@ fn run() -> Result<usize> {
 fn run_once(
     arena: &mut Arena,
     case: &'static Case,
-    colour: Colour,
+    contestant: Contestant,
     number: u32,
     seed: u64,
 ) -> Result<Record> {
     let began = Instant::now();
-    let base = format!("/{}-{}-{number}", case.name, colour.name());
-    let dice = Dice::new(seed, &[case.name, colour.name(), &number.to_string()]);
+    let base = format!("/{}-{}-{number}", case.name, contestant.name());
+    // The same for all of them.
+    let dice = Dice::new(seed, &[case.name, &number.to_string()]);
     let mut run =
-        Run { arena, colour, number, base, dice, figures: Figures::new(), notes: Vec::new() };
+        Run { arena, contestant, number, base, dice, figures: Figures::new(), notes: Vec::new() };
     (case.run)(&mut run)?;
     let Run { arena, figures, mut notes, .. } = run;
     let server = arena.observer().send(GetVersion::default())?.server;
     notes.push(format!("took {:.1} s", began.elapsed().as_secs_f64()));
-    Ok(Record { case, colour, run: number, server, figures, notes })
+    Ok(Record { case, contestant, run: number, server, figures, notes })
 }
 
 fn print(record: &Record) {
     let figures: Vec<_> =
         record.figures.iter().map(|(name, value)| format!("{name} {value:.1}")).collect();
-    println!("  {} {}: {}", record.colour.name(), record.run, figures.join(", "));
+    println!("  {} {}: {}", record.contestant.name(), record.run, figures.join(", "));
     // All of them are in the lines.
     for note in record.notes.iter().take(NOTES) {
         println!("    {note}");
@@ -130,10 +142,10 @@ fn open(path: &Path) -> Result<File> {
 }
 
 fn write(lines: &mut File, record: &Record, seed: u64) -> Result<()> {
-    let Record { case, colour, run, server, figures, notes } = record;
+    let Record { case, contestant, run, server, figures, notes } = record;
     let line = json!({
         "case": case.name,
-        "client": colour.name(),
+        "client": contestant.name(),
         "run": run,
         "seed": seed,
         "server": server,

@@ -184,8 +184,10 @@ impl Shared {
     }
 
     fn note(&self, id: u64, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.lock().log.iter_mut().find(|entry| entry.id == id) {
-            change(entry);
+        let mut state = self.lock();
+        // They are in the order of their numbers.
+        if let Ok(place) = state.log.binary_search_by_key(&id, |entry| entry.id) {
+            change(&mut state.log[place]);
         }
     }
 

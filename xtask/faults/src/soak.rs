@@ -2,10 +2,13 @@
 //!
 //! A [round](schedule) is a fault beside [writers](traffic), after which all is well and calm. Then each
 //! [watch](witness) has to have told every change that was acknowledged, once and in order, or have said
-//! that it may be missing, and each mirror has to be what a read through consensus shows.
+//! that it may be missing, and each mirror, and each [copy] that somebody makes of a watch, has to be
+//! what a read through consensus shows.
 
 mod arguments;
 mod company;
+mod copy;
+mod form;
 mod schedule;
 mod strike;
 mod traffic;
@@ -20,10 +23,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use etcd_v2_client::keys::{Get, Set};
+use etcd_v2_client::keys::Set;
 
 use self::{
-    arguments::Arguments, company::Company, schedule::Round, traffic::Traffic, vitals::Vitals,
+    arguments::Arguments, company::Company, form::Form, schedule::Round, traffic::Traffic,
+    vitals::Vitals,
 };
 use crate::{arena::Arena, subject::Colour};
 
@@ -31,25 +35,28 @@ use crate::{arena::Arena, subject::Colour};
 pub(crate) fn run(words: impl Iterator<Item = OsString>) -> Result<usize> {
     let arguments = Arguments::parse(words)
         .map_err(|error| anyhow!("{error}; see `cargo xtask soak --help`"))?;
-    let Some(Arguments { time, seed, etcd }) = arguments else {
+    let Some(Arguments { form, seed, etcd }) = arguments else {
         print!("{}", arguments::HELP);
         return Ok(0);
     };
     let etcd = xtask::obtain(etcd.as_deref())?;
     println!("the servers are {}, the seed is {seed}", etcd.display());
-    let mut arena = Arena::start_with(&etcd, true, &FLAGS)?;
-    let mut soak = Soak::start(&arena, seed)?;
+    let mut arena = Arena::start_with(&etcd, form.has_proxies(), &FLAGS)?;
+    let mut soak = Soak::start(&arena, form, seed)?;
     let (began, mut number) = (Instant::now(), 0);
-    while number == 0 || began.elapsed() < time {
+    while number == 0 || !form.is_over(began.elapsed(), soak.written) {
         number += 1;
-        let round = Round::new(seed, number);
+        let round = Round::new(seed, number, form.faults());
         println!("{:>5} s  {round}", began.elapsed().as_secs());
         strike::strike(&round, &mut arena, &soak.traffic)?;
         println!("         {}", soak.take_stock(&arena)?);
     }
-    let (text, missed) = verdict::render(&soak.companies, &soak.vitals);
-    let failed = soak.traffic.failed();
-    println!("\n{number} rounds, {} changes acknowledged, {failed} writes failed\n", soak.written);
+    let vitals = if form.shows_growth() { &*soak.vitals } else { &[] };
+    let (text, missed) = verdict::render(&soak.companies, vitals);
+    let (written, failed, time) = (soak.written, soak.traffic.failed(), began.elapsed().as_secs());
+    println!(
+        "\n{number} rounds in {time} s, {written} changes acknowledged, {failed} writes failed\n"
+    );
     println!("{text}");
     Ok(missed)
 }
@@ -63,13 +70,13 @@ struct Soak {
 }
 
 impl Soak {
-    fn start(arena: &Arena, seed: u64) -> Result<Self> {
+    fn start(arena: &Arena, form: Form, seed: u64) -> Result<Self> {
         arena.observer().send(Set::new(QUIET, "begin"))?;
         let begin = arena.observer().send(Set::mkdir(BUSY))?;
         let after = begin.index().context("a change without an index")?;
-        let companies = Colour::BOTH.into_iter().map(|colour| Company::new(colour, arena, after));
-        let companies = companies.collect::<Result<_>>()?;
-        let traffic = Traffic::start(arena, seed)?;
+        let company = |colour| Company::new(colour, arena, form, after);
+        let companies = Colour::BOTH.into_iter().map(company).collect::<Result<_>>()?;
+        let traffic = Traffic::start(arena, form, seed)?;
         Ok(Self { traffic, companies, vitals: Vec::new(), written: 0 })
     }
 
@@ -93,17 +100,20 @@ impl Soak {
             thread::sleep(PAUSE);
             late = stuck(&self.companies);
         }
-        let all = || observer.send(Get::new(BUSY).recursive().sorted().quorum());
-        let mut different = usize::MAX;
-        while different > 0 && began.elapsed() < PATIENCE {
-            let listing = all()?;
-            different = self.companies.iter().filter(|it| !it.mirrors(&listing)).count();
+        // What expires meanwhile is in a listing and in no copy any more, so one that agrees is enough.
+        let differing: Vec<_> = loop {
+            let listing = copy::read(observer, BUSY)?;
+            let differing = self.companies.iter().map(|it| it.differing(&listing));
+            let differing: Vec<_> = differing.collect();
+            if differing.iter().all(Vec::is_empty) || began.elapsed() > PATIENCE {
+                break differing;
+            }
             thread::sleep(PAUSE);
-        }
-        let listing = all()?;
+        };
         let waited = began.elapsed();
-        for company in &mut self.companies {
-            company.take_stock(quiet, busy, &written, &listing);
+        let different: usize = differing.iter().map(Vec::len).sum();
+        for (company, differing) in self.companies.iter_mut().zip(differing) {
+            company.take_stock(quiet, busy, &written, differing);
         }
         for proxy in arena.proxies() {
             proxy.clear_log();

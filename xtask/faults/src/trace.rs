@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use etcd_v2_client::{Error, Outcome, keys::Change};
+use etcd_v2_client::{Outcome, keys::Change};
+
+use crate::contestant::Failed;
 
 /// The calls of one caller, one after the other.
 #[derive(Debug, Default)]
@@ -29,22 +31,14 @@ pub(crate) struct Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Ok,
-    Failed { outcome: Outcome, unavailable: bool, text: String },
+    Failed(Failed),
 }
 
 impl End {
-    pub(crate) fn of(error: Option<&Error>) -> Self {
-        error.map_or(Self::Ok, |error| Self::Failed {
-            outcome: error.outcome(),
-            unavailable: error.is_unavailable(),
-            text: format!("{error} ({})", error.outcome()),
-        })
-    }
-
     pub(crate) const fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Ok => None,
-            Self::Failed { outcome, .. } => Some(*outcome),
+            Self::Failed(failed) => Some(failed.outcome),
         }
     }
 }
@@ -128,10 +122,8 @@ mod tests {
     }
 
     fn call(number: usize, ended: u64, outcome: Option<Outcome>) -> Call {
-        let end = outcome.map_or(End::Ok, |outcome| End::Failed {
-            outcome,
-            unavailable: false,
-            text: String::new(),
+        let end = outcome.map_or(End::Ok, |outcome| {
+            End::Failed(Failed { outcome, refusal: None, unavailable: false, text: String::new() })
         });
         Call { number, began: ms(ended), ended: ms(ended), end }
     }

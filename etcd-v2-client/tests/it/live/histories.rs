@@ -1,6 +1,7 @@
 //! How far back a watch can go.
 
 use std::thread;
+use std::time::Duration;
 
 use etcd_v2_client::keys::Wait;
 use etcd_v2_client::{Code, GapReason};
@@ -14,17 +15,20 @@ both! {
     history_that_is_gone_is_told_as_a_gap,
     a_watch_that_rests_too_long_asks_whether_its_key_was_touched,
     a_watch_that_waits_outlasts_any_number_of_changes,
+    refreshes_use_up_the_history_too,
 }
 
 /// More changes than a server remembers, elsewhere.
 fn a_thousand_changes(space: &Space) {
+    a_thousand_times(|writer| _ = space.set(&format!("elsewhere/{writer}"), "1").unwrap());
+}
+
+/// Does something more often than a server remembers, in the name of each of these writers.
+fn a_thousand_times(act: impl Fn(usize) + Sync) {
     thread::scope(|scope| {
         for writer in 0..8 {
-            scope.spawn(move || {
-                for _ in 0..130 {
-                    space.set(&format!("elsewhere/{writer}"), "1").unwrap();
-                }
-            });
+            let act = &act;
+            scope.spawn(move || (0..130).for_each(|_| act(writer)));
         }
     });
 }
@@ -89,4 +93,30 @@ fn a_watch_that_waits_outlasts_any_number_of_changes(space: &Space) {
     // Its place is after that change now.
     space.set("file", "2").unwrap();
     assert_eq!(watch.change().value(), Some("2"));
+}
+
+/// A server tells nobody of them, and yet each takes its place.
+fn refreshes_use_up_the_history_too(space: &Space) {
+    let lease = Duration::from_secs(1000);
+    let a_thousand_refreshes = || a_thousand_times(|_| _ = space.refresh("lease", lease).unwrap());
+    let _alone = servers::lock_alone();
+    space.set_for("lease", "1", lease).unwrap();
+    let start = space.set("dir/file", "1").unwrap();
+    space.set("dir/file", "2").unwrap();
+    a_thousand_refreshes();
+    let mut rested = space.keys.watch(Wait::new(space.at("dir")).recursive().since(&start));
+    let error = rested.next().unwrap().unwrap_err();
+    assert_eq!(error.gap().unwrap().reason, GapReason::HistoryCleared);
+
+    // Who waits meanwhile is not concerned, however often the wait is begun anew.
+    let watching = space.with(|policy| policy.watch_idle = Some(Duration::from_millis(100)));
+    let mut waiting = watching.keys.watch(Wait::new(space.at("dir")).recursive());
+    let change = thread::scope(|scope| {
+        let change = scope.spawn(|| waiting.change());
+        until("the watch waits", || watchers(space) == 1);
+        a_thousand_refreshes();
+        space.set("dir/file", "3").unwrap();
+        change.join().unwrap()
+    });
+    assert_eq!(change.value(), Some("3"));
 }

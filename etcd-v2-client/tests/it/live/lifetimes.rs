@@ -98,6 +98,12 @@ fn an_expired_directory_takes_all_with_it(space: &Space) {
     assert_eq!(change.key(), Some(&*space.at("dir")), "it is the directory that is gone");
     assert!(change.node().unwrap().is_dir());
     assert!(space.get("dir/file").unwrap_err().is_key_not_found());
+
+    // From their history, servers tell it to watches of what only begins with its name, too.
+    let neighbour = space.set("directory", "2").unwrap();
+    let wait = Wait::new(space.at("directory")).since(&set);
+    assert_eq!(space.keys.watch(wait.clone()).change().node(), neighbour.node());
+    assert_eq!(space.keys.watch(wait.recursive()).change().node(), neighbour.node());
 }
 
 fn a_write_without_a_ttl_is_for_good(space: &Space) {

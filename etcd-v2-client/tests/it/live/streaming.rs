@@ -15,6 +15,7 @@ both! {
     a_watch_that_is_up_to_date_streams,
     a_stream_that_is_read_too_slowly_loses_nothing,
     a_directory_that_goes_is_told_once_by_its_stream,
+    a_stream_from_the_past_has_every_change_and_those_to_come,
 }
 
 /// Writes to the key one after the other, each when the watch has told of the one before, and returns
@@ -92,4 +93,21 @@ fn a_directory_that_goes_is_told_once_by_its_stream(space: &Space) {
     assert!(told[0].removes(&space.at("file")));
     assert_eq!(told[1].value(), Some("1"));
     assert_eq!(relay.asked("wait=true"), 2, "in the same stream");
+}
+
+/// etcd sends the first of them and is silent from then on, so that none is asked for yet.
+fn a_stream_from_the_past_has_every_change_and_those_to_come(space: &Space) {
+    let _alone = servers::lock_alone();
+    let start = space.set("file", "0").unwrap();
+    for number in 1..4 {
+        space.set("file", &number.to_string()).unwrap();
+    }
+    let mut watch = space.keys.watch(Wait::new(space.at("file")).stream().since(&start));
+    for number in 1..4 {
+        assert_eq!(watch.change().value(), Some(number.to_string().as_str()));
+    }
+    for number in 4..8 {
+        space.set("file", &number.to_string()).unwrap();
+        assert_eq!(watch.change().value(), Some(number.to_string().as_str()));
+    }
 }

@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use etcd_v2_client::{
-    Error, Outcome,
-    keys::{Get, Set},
-};
+use anyhow::{Context, Result, anyhow};
+use etcd_v2_client::{Outcome, keys::Set};
 
 use super::{
     Case, Run,
-    operations::{Kind, OLD, OPERATIONS, Operation},
+    operations::{Kind, NEW, OLD, OPERATIONS, Operation},
 };
 use crate::{
     arena::MEMBERS,
+    contestant::{Ask, Client, Failed, What},
     goal::Goal,
     proxy::{Effect, Entry, FaultProxy, Rule},
-    subject::Subject,
 };
 
 pub(crate) const LOST_ANSWERS: Case = Case {
@@ -24,6 +21,7 @@ pub(crate) const LOST_ANSWERS: Case = Case {
     title: "lost answers",
     runs: 5,
     links: false,
+    with_go: true,
     goals: &[
         Goal::at_least("reads ok", 100.0, "%"),
         Goal::at_least("swaps by index ok", 100.0, "%"),
@@ -42,6 +40,7 @@ pub(crate) const BENT_REQUESTS: Case = Case {
     title: "requests refused or swallowed, bent answers",
     runs: 5,
     links: false,
+    with_go: false,
     goals: &[
         Goal::at_least("reads ok", 100.0, "%"),
         Goal::none("false conflicts"),
@@ -60,6 +59,7 @@ pub(crate) const AT_LEAST_ONCE: Case = Case {
     title: "control: at_least_once in the same matrix",
     runs: 1,
     links: false,
+    with_go: false,
     goals: &[Goal::at_least("applied more than once", 1.0, "")],
     run: |run| matrix(run, &losses(), true),
 };
@@ -120,13 +120,14 @@ fn matrix(run: &mut Run<'_>, losses: &[Loss], at_least_once: bool) -> Result<()>
                 let name = format!("{}-{loss}-{connection}", operation.name).replace(' ', "-");
                 let key = format!("{}/{name}", run.base);
                 let pinned = run.dice.below(MEMBERS);
-                let subject = run.colour.subject(&run.arena.proxied(pinned))?;
-                let subject = subject.with(|policy| policy.at_least_once = at_least_once);
+                let client = run.contestant.client(&run.arena.proxied(pinned))?;
+                let client = client.with(|policy| policy.at_least_once = at_least_once);
                 if !fresh {
                     // Its connection is kept, and so is what an HTTP library may think of it.
-                    subject.send(Get::new("/").quorum())?;
+                    let get = Ask { what: What::Get, key: "/", value: "" };
+                    client.ask(&get).map_err(|failed| anyhow!(failed.text))?;
                 }
-                let told = trial(run, (&subject, pinned), operation, &key, effect, &mut score)?;
+                let told = trial(run, (&client, pinned), operation, &key, effect, &mut score)?;
                 if let Some(told) = told {
                     run.note(format!("{name}: {told}"));
                 }
@@ -156,7 +157,7 @@ fn matrix(run: &mut Run<'_>, losses: &[Loss], at_least_once: bool) -> Result<()>
 /// was no success.
 fn trial(
     run: &Run<'_>,
-    (subject, pinned): (&Subject, usize),
+    (client, pinned): (&Client, usize),
     operation: Operation,
     key: &str,
     effect: &Effect,
@@ -169,13 +170,13 @@ fn trial(
     let proxies = run.arena.proxies();
     proxies.iter().for_each(FaultProxy::clear_log);
     proxies[pinned].set_rules([Rule::new(effect.clone()).path(format!("/v2/keys{key}*")).nth(1)]);
-    let result = (operation.call)(subject, key, index);
+    let result = client.ask(&Ask { what: (operation.what)(index), key, value: NEW });
     let log: Vec<_> = proxies.iter().flat_map(FaultProxy::log).collect();
     proxies[pinned].set_rules([]);
     let applied = log.iter().filter(|entry| entry.changed_something()).count();
     let asked = log.iter().filter(|entry| is_forwarded_write(entry)).count();
     let is_guarded = operation.kind == Kind::Guarded;
-    let error = result.err();
+    let failed = result.err();
 
     score.trials += 1;
     let share = match operation.kind {
@@ -183,22 +184,23 @@ fn trial(
         Kind::Guarded => &mut score.guarded,
         Kind::Write => &mut score.writes,
     };
-    share.0 += usize::from(error.is_none());
+    share.0 += usize::from(failed.is_none());
     share.1 += 1;
     if operation.kind == Kind::Read {
-        score.true_labels += usize::from(error.is_none());
-        return Ok(error.map(|error| error.to_string()));
+        score.true_labels += usize::from(failed.is_none());
+        return Ok(failed.map(|failed| failed.text));
     }
     score.repeated += usize::from(applied > 1 || (asked > 1 && !is_guarded));
     score.lost += usize::from(applied == 0);
-    let conflict = error.as_ref().is_some_and(Error::is_compare_failed);
+    let conflict = failed.as_ref().is_some_and(Failed::is_conflict);
     score.false_conflicts += usize::from(conflict && applied > 0);
-    score.true_labels += usize::from(is_true(error.as_ref(), applied > 0));
+    let outcome = failed.as_ref().map(|failed| failed.outcome);
+    score.true_labels += usize::from(is_true(outcome, applied > 0));
     if asked > 1 && !is_guarded {
         let asked = log.iter().map(|entry| format!("{} {}", entry.method, entry.target));
-        return Ok(Some(format!("asked as {:?}: {error:?}", asked.collect::<Vec<_>>())));
+        return Ok(Some(format!("asked as {:?}: {failed:?}", asked.collect::<Vec<_>>())));
     }
-    Ok(error.map(|error| error.to_string()))
+    Ok(failed.map(|failed| failed.text))
 }
 
 fn is_forwarded_write(entry: &Entry) -> bool {
@@ -206,8 +208,8 @@ fn is_forwarded_write(entry: &Entry) -> bool {
 }
 
 /// Whether what the caller was told agrees with what happened.
-fn is_true(error: Option<&Error>, applied: bool) -> bool {
-    match error.map(Error::outcome) {
+fn is_true(outcome: Option<Outcome>, applied: bool) -> bool {
+    match outcome {
         None | Some(Outcome::Applied) => applied,
         Some(Outcome::NotSent | Outcome::Rejected) => !applied,
         Some(Outcome::Unknown) => true,

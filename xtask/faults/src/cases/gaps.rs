@@ -32,6 +32,7 @@ macro_rules! goals {
             Goal::noted("unknown and applied", ""),
             Goal::none("other swap errors"),
             Goal::noted("conflicts with a late copy", ""),
+            Goal::none("callers that did not get over it"),
             Goal::noted("other push errors", ""),
             Goal::noted("machine stalled", "ms"),
         ]
@@ -43,6 +44,7 @@ pub(crate) const KILLED_FOLLOWER: Case = Case {
     title: "kill -9 pinned follower",
     runs: 20,
     links: false,
+    with_go: true,
     goals: goals!(150.0, 150.0, 150.0, 1.0),
     run: |run| {
         let victim = run.arena.follower(&mut run.dice)?;
@@ -55,6 +57,7 @@ pub(crate) const KILLED_LEADER: Case = Case {
     title: "kill -9 leader",
     runs: 20,
     links: false,
+    with_go: true,
     goals: goals!(2500.0, 3500.0, 3500.0, 2.0, Goal::median_at_most("read gap", 2000.0, "ms")),
     run: |run| {
         let (victim, pinned) = leader_and_pin(run)?;
@@ -67,6 +70,7 @@ pub(crate) const STOPPED_FOLLOWER: Case = Case {
     title: "SIGSTOP pinned follower",
     runs: 20,
     links: false,
+    with_go: true,
     goals: goals!(150.0, 700.0, 700.0, 1.0),
     run: |run| {
         let victim = run.arena.follower(&mut run.dice)?;
@@ -79,6 +83,7 @@ pub(crate) const STOPPED_LEADER: Case = Case {
     title: "SIGSTOP leader",
     runs: 20,
     links: false,
+    with_go: true,
     goals: goals!(2500.0, 3700.0, 3700.0, 2.0),
     run: |run| {
         let (victim, pinned) = leader_and_pin(run)?;
@@ -91,6 +96,7 @@ pub(crate) const ROLLING_RESTART: Case = Case {
     title: "rolling restart with data",
     runs: 20,
     links: false,
+    with_go: true,
     goals: goals!(250.0, 2000.0, 2000.0, 3.0),
     run: |run| {
         let pinned = run.dice.below(MEMBERS);
@@ -111,6 +117,7 @@ pub(crate) const CUT_FROM_CLIENT: Case = Case {
     title: "pinned member cut from the client",
     runs: 20,
     links: false,
+    with_go: true,
     goals: goals!(150.0, 700.0, 700.0, 1.0),
     run: |run| {
         let pinned = run.dice.below(MEMBERS);
@@ -126,6 +133,7 @@ pub(crate) const CUT_FROM_PEERS: Case = Case {
     title: "pinned member cut from its peers",
     runs: 20,
     links: true,
+    with_go: true,
     goals: goals!(150.0, 3500.0, 3500.0, 1.0),
     run: |run| {
         let pinned = run.arena.follower(&mut run.dice)?;
@@ -152,17 +160,16 @@ pub(super) fn beside(
     strike: impl FnOnce(&mut Arena) -> Result<()>,
 ) -> Result<()> {
     let urls = if proxied { run.arena.proxied(pinned) } else { run.arena.endpoints(pinned) };
-    let loops = Loops::start(run.arena, run.colour, &urls, &run.base)?;
-    ensure!(loops.wait_for(20, LONGEST), "the callers get nowhere even before the fault");
+    let loops = Loops::start(run.arena, run.contestant, &urls, &run.base)?;
+    ensure!(loops.wait_for(20, LONGEST) == 0, "the callers get nowhere even before the fault");
     let pause = run.dice.millis(100, 400);
     thread::sleep(pause);
     run.note(format!("member{pinned} is pinned, the fault strikes {} ms later", pause.as_millis()));
     let begin = loops.now();
     strike(run.arena)?;
     thread::sleep(Duration::from_millis(1000));
-    if !loops.wait_for(20, LONGEST) {
-        run.note("not all callers got over it in time");
-    }
+    let late = loops.wait_for(20, LONGEST);
+    run.count("callers that did not get over it", late);
     let traces = loops.finish()?;
     run.arena.heal()?;
     take_stock(run, &traces, begin)

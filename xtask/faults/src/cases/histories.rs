@@ -18,6 +18,7 @@ use self::caller::{Caller, Seen};
 use super::{Case, Run};
 use crate::{
     arena::MEMBERS,
+    contestant::What,
     goal::Goal,
     history::{Ended, Pushes, Verdict, check},
 };
@@ -27,6 +28,7 @@ pub(crate) const HISTORIES: Case = Case {
     title: "histories of 6 callers, 4 faults in turn",
     runs: 40,
     links: true,
+    with_go: true,
     goals: &[
         Goal::none("not linearizable"),
         Goal::none("undecided"),
@@ -46,6 +48,7 @@ pub(crate) const LOCAL_READS: Case = Case {
     title: "control: local reads in a healthy cluster",
     runs: 1,
     links: false,
+    with_go: false,
     goals: &[Goal::at_least("not linearizable", 1.0, "")],
     run: |run| {
         let seen = gather(run, false, false, |_| {
@@ -61,6 +64,7 @@ pub(crate) const REPEATED_WRITES: Case = Case {
     title: "control: at_least_once beside stopped members",
     runs: 3,
     links: false,
+    with_go: false,
     goals: &[
         Goal::once_at_least("violations", 1.0, ""),
         Goal::noted("not linearizable", ""),
@@ -122,17 +126,17 @@ fn gather(
     let began = Instant::now();
     let mut callers = Vec::new();
     for number in 0..CALLERS {
-        let subject = run.colour.subject(&run.arena.endpoints(number % MEMBERS))?;
-        let subject = subject.with(|policy| policy.at_least_once = at_least_once);
-        let subject = if number < PATIENT {
-            subject
+        let client = run.contestant.client(&run.arena.endpoints(number % MEMBERS))?;
+        let client = client.with(|policy| policy.at_least_once = at_least_once);
+        let client = if number < PATIENT {
+            client
         } else {
             // The impatient leave more behind that may still be carried out.
-            subject.with(|policy| policy.write_head = Some(Duration::from_millis(700)))
+            client.with(|policy| policy.write_head = Some(Duration::from_millis(700)))
         };
         let caller = Caller {
-            subject,
-            quorum,
+            client,
+            get: if quorum { What::Get } else { What::LocalGet },
             base: run.base.clone(),
             dice: crate::dice::Dice::new(run.dice.next(), &[]),
             values: Arc::clone(&values),

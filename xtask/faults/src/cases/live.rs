@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::LazyLock};
 use super::{Case, Run, answers, histories, watches};
 use crate::{
     arena::Arena,
+    contestant::Contestant,
     dice::Dice,
     goal::{Figures, Verdict},
     subject::Colour,
@@ -20,7 +21,7 @@ fn run(cases: &[&'static Case]) -> Vec<(&'static Case, Colour, Figures)> {
         for colour in Colour::BOTH {
             let mut run = Run {
                 arena: &mut arena,
-                colour,
+                contestant: Contestant::Ours(colour),
                 number: 1,
                 base: format!("/{}-{}", case.name, colour.name()),
                 dice: Dice::new(7, &[case.name]),

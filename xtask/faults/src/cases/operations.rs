@@ -1,11 +1,6 @@
 //! The operations whose answers get lost.
 
-use etcd_v2_client::{
-    Error,
-    keys::{Change, Delete, Get, Push, Set},
-};
-
-use crate::subject::Subject;
+use crate::contestant::What;
 
 /// An operation: what has to be there before, and how to tell that it was carried out.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +9,8 @@ pub(super) struct Operation {
     pub(super) kind: Kind,
     /// Whether the key has to exist before.
     pub(super) needs_key: bool,
-    /// Carries it out on this key, which was last written at this index.
-    pub(super) call: fn(&Subject, &str, u64) -> Result<Change, Error>,
+    /// What is done to a key that was last written at this index.
+    pub(super) what: fn(u64) -> What<'static>,
 }
 
 /// What may be expected of it.
@@ -28,54 +23,19 @@ pub(super) enum Kind {
 }
 
 pub(super) const OPERATIONS: [Operation; 8] = [
-    Operation {
-        name: "push",
-        kind: Kind::Write,
-        needs_key: false,
-        call: |subject, key, _| subject.send(Push::new(key, NEW)),
-    },
-    Operation {
-        name: "set",
-        kind: Kind::Write,
-        needs_key: true,
-        call: |subject, key, _| subject.send(Set::new(key, NEW)),
-    },
-    Operation {
-        name: "swap by index",
-        kind: Kind::Guarded,
-        needs_key: true,
-        call: |subject, key, index| subject.send(Set::new(key, NEW).if_index(index)),
-    },
+    Operation { name: "push", kind: Kind::Write, needs_key: false, what: |_| What::Push },
+    Operation { name: "set", kind: Kind::Write, needs_key: true, what: |_| What::Set },
+    Operation { name: "swap by index", kind: Kind::Guarded, needs_key: true, what: What::Swap },
     Operation {
         name: "swap by value",
         kind: Kind::Write,
         needs_key: true,
-        call: |subject, key, _| subject.send(Set::new(key, NEW).if_value(OLD)),
+        what: |_| What::SwapValue(OLD),
     },
-    Operation {
-        name: "create",
-        kind: Kind::Write,
-        needs_key: false,
-        call: |subject, key, _| subject.send(Set::create(key, NEW)),
-    },
-    Operation {
-        name: "update",
-        kind: Kind::Write,
-        needs_key: true,
-        call: |subject, key, _| subject.send(Set::update(key, NEW)),
-    },
-    Operation {
-        name: "delete",
-        kind: Kind::Write,
-        needs_key: true,
-        call: |subject, key, _| subject.send(Delete::new(key)),
-    },
-    Operation {
-        name: "quorum get",
-        kind: Kind::Read,
-        needs_key: true,
-        call: |subject, key, _| subject.send(Get::new(key).quorum()),
-    },
+    Operation { name: "create", kind: Kind::Write, needs_key: false, what: |_| What::Create },
+    Operation { name: "update", kind: Kind::Write, needs_key: true, what: |_| What::Update },
+    Operation { name: "delete", kind: Kind::Write, needs_key: true, what: |_| What::Delete },
+    Operation { name: "quorum get", kind: Kind::Read, needs_key: true, what: |_| What::Get },
 ];
 
 pub(super) const OLD: &str = "old";

@@ -21,6 +21,7 @@ pub(crate) const LOST_QUORUM: Case = Case {
     title: "two of three killed for 15 s",
     runs: 5,
     links: false,
+    with_go: false,
     goals: &[
         Goal::at_most("read deadline missed by", 100.0, "ms"),
         Goal::none("read errors other than unavailable"),
@@ -34,6 +35,7 @@ pub(crate) const LOST_QUORUM: Case = Case {
         Goal::none("applied twice"),
         Goal::none("acknowledged and missing"),
         Goal::noted("unknown and applied", ""),
+        Goal::none("callers that did not get over it"),
     ],
     run: lose_quorum,
 };
@@ -42,8 +44,8 @@ fn lose_quorum(run: &mut Run<'_>) -> Result<()> {
     let survivor = run.dice.below(MEMBERS);
     run.note(format!("member{survivor} survives"));
     let urls = run.arena.endpoints(survivor);
-    let loops = Loops::start(run.arena, run.colour, &urls, &run.base)?;
-    ensure!(loops.wait_for(20, LONGEST), "the callers get nowhere even before the fault");
+    let loops = Loops::start(run.arena, run.contestant, &urls, &run.base)?;
+    ensure!(loops.wait_for(20, LONGEST) == 0, "the callers get nowhere even before the fault");
     let others = [(survivor + 1) % MEMBERS, (survivor + 2) % MEMBERS];
     let begin = loops.now();
     for other in others {
@@ -54,9 +56,8 @@ fn lose_quorum(run: &mut Run<'_>) -> Result<()> {
         run.arena.member(other).restart()?;
     }
     let healed = leader_exists(run.arena, survivor, &loops)?;
-    if !loops.wait_for(20, LONGEST) {
-        run.note("not all callers got over it in time");
-    }
+    let late = loops.wait_for(20, LONGEST);
+    run.count("callers that did not get over it", late);
     let traces = loops.finish()?;
     run.arena.heal()?;
     gaps::take_stock(run, &traces, begin)?;
@@ -64,7 +65,7 @@ fn lose_quorum(run: &mut Run<'_>) -> Result<()> {
     let spent = |call: &Call| call.ended - call.began;
     let late = traces.read.failures().map(|call| spent(call).abs_diff(DEADLINE)).max();
     run.millis("read deadline missed by", late.unwrap_or_default());
-    let other = |call: &&Call| !matches!(call.end, End::Failed { unavailable: true, .. });
+    let other = |call: &&Call| !matches!(&call.end, End::Failed(failed) if failed.unavailable);
     run.count("read errors other than unavailable", traces.read.failures().filter(other).count());
     let longest = traces.push.calls.iter().map(spent).max();
     run.millis("longest push", longest.unwrap_or_default());
@@ -94,6 +95,7 @@ pub(crate) const WHOLE_CLUSTER: Case = Case {
     title: "all killed, restarted after 2 s",
     runs: 10,
     links: false,
+    with_go: false,
     goals: &[
         Goal::none("read errors"),
         Goal::none("swap unknown"),
@@ -109,10 +111,11 @@ pub(crate) const WHOLE_CLUSTER: Case = Case {
         Goal::noted("read gap", "ms"),
         Goal::noted("swap gap", "ms"),
         Goal::noted("push gap", "ms"),
+        Goal::none("callers that did not get over it"),
     ],
     run: |run| {
         let pinned = run.dice.below(MEMBERS);
-        let subject = run.colour.subject(&run.arena.endpoints(pinned))?;
+        let subject = run.contestant.subject(&run.arena.endpoints(pinned))?;
         let patience = Duration::from_millis(1800);
         let subject = subject.with(|policy| policy.write_deadline = Some(patience));
         let mut attempts = 0;

@@ -25,6 +25,7 @@ pub(crate) const WATCHES: Case = Case {
     title: "watch",
     runs: 10,
     links: true,
+    with_go: false,
     goals: &[
         Goal::none("lost without a word"),
         Goal::none("delivered twice"),
@@ -101,7 +102,7 @@ fn beside(run: &mut Run<'_>, fault: &Fault) -> Result<()> {
     let key = format!("{}/{}", run.base, fault.figure.replace([' ', ','], "-"));
     let begin = run.arena.observer().send(Get::new("/").quorum())?.etcd_index();
     let writer = Writer::start(run, (victim + 1) % MEMBERS, &key)?;
-    let subject = run.colour.subject(&run.arena.proxied(victim))?;
+    let subject = run.contestant.subject(&run.arena.proxied(victim))?;
     let wait = Wait::new(&key).recursive().after(begin.context("a read without an index")?);
     let mut listener = Listener::new(subject.watch(wait), writer.began());
     listener.listen(Duration::from_millis(700));
@@ -132,7 +133,7 @@ fn beside(run: &mut Run<'_>, fault: &Fault) -> Result<()> {
 fn before_the_first_change(run: &mut Run<'_>) -> Result<()> {
     let victim = run.arena.follower(&mut run.dice)?;
     let key = format!("{}/first", run.base);
-    let subject = run.colour.subject(&run.arena.proxied(victim))?;
+    let subject = run.contestant.subject(&run.arena.proxied(victim))?;
     run.arena.proxies()[victim].clear_log();
     let mut listener = Listener::new(subject.watch(Wait::new(&key).recursive()), Instant::now());
     let deadline = Instant::now() + PATIENCE;
@@ -227,10 +228,11 @@ pub(crate) const OFF_BY_ONE: Case = Case {
     title: "control: a watch that goes on one index too late",
     runs: 1,
     links: false,
+    with_go: false,
     goals: &[Goal::at_least("lost without a word", 1.0, "")],
     run: |run| {
         let key = format!("{}/late", run.base);
-        let subject = run.colour.subject(&run.arena.endpoints(0))?;
+        let subject = run.contestant.subject(&run.arena.endpoints(0))?;
         let writer = Writer::start(run, 1, &key)?;
         let mut stream = Stream::default();
         let mut wait = Wait::new(&key).recursive();

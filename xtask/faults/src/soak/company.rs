@@ -8,10 +8,10 @@ use etcd_v2_client::{
     keys::{Change, Node, Wait},
 };
 
-use super::{BUSY, QUIET, witness::Witness};
+use super::{BUSY, QUIET, form::Form, witness::Witness};
 use crate::{
     arena::{Arena, MEMBERS},
-    subject::{Colour, Mirroring},
+    subject::{Colour, Mirroring, Subject},
 };
 
 /// All that is held against the truth, of one colour.
@@ -25,26 +25,28 @@ pub(super) struct Company {
     mirroring: Mirroring,
     /// How many times a watch was late at a calm moment.
     pub(super) late: usize,
-    /// How many times the mirror was not what the cluster has.
+    /// How many times a copy was not what the cluster has: the mirror, or one that is kept by a watch.
     pub(super) different: usize,
 }
 
 impl Company {
     /// Watches begin after this index. Each has a client of its own, and another member to begin with.
-    pub(super) fn new(colour: Colour, arena: &Arena, after: u64) -> Result<Self> {
-        let subject = |first: usize| colour.subject(&arena.proxied(first % MEMBERS));
+    pub(super) fn new(colour: Colour, arena: &Arena, form: Form, after: u64) -> Result<Self> {
+        let subject = |first: usize| colour.subject(&form.endpoints(arena, first % MEMBERS));
         let impatient = subject(1)?.with(|policy| {
             policy.watch_idle = Some(Duration::from_secs(1));
             policy.wait_head = Some(Duration::from_millis(500));
         });
-        let wait = || Wait::new(BUSY).recursive().after(after);
+        let busy = |name, subject: &Subject, change: fn(Wait) -> Wait| {
+            Witness::new(name, subject, BUSY, after, change)
+        };
         Ok(Self {
             colour,
-            quiet: Witness::new("quiet", &subject(0)?, Wait::new(QUIET).after(after)),
+            quiet: Witness::new("quiet", &subject(0)?, QUIET, after, |wait| wait),
             busy: vec![
-                Witness::new("busy", &subject(0)?, wait()),
-                Witness::new("impatient", &impatient, wait()),
-                Witness::new("stream", &subject(2)?, wait().stream()),
+                busy("busy", &subject(0)?, Wait::recursive),
+                busy("impatient", &impatient, Wait::recursive),
+                busy("stream", &subject(2)?, |wait| wait.recursive().stream()),
             ],
             mirroring: subject(1)?.mirror(BUSY),
             late: 0,
@@ -69,25 +71,39 @@ impl Company {
         self.witnesses().filter(is_late).collect()
     }
 
-    /// Whether the mirror is what was listed.
-    pub(super) fn mirrors(&self, listing: &Change) -> bool {
-        let Some(root) = listing.node() else { return false };
-        self.mirror().snapshot().iter().map(essence).eq(all(root))
+    /// Which copies are not what was listed, and how they differ.
+    pub(super) fn differing(&self, listing: &Change) -> Vec<(&'static str, String)> {
+        let copies = self.busy.iter().map(|witness| (witness.name, witness.differs(listing)));
+        let mirror = ("mirror", self.mirror_differs(listing));
+        copies.chain([mirror]).filter_map(|(name, differs)| Some((name, differs?))).collect()
+    }
+
+    fn mirror_differs(&self, listing: &Change) -> Option<String> {
+        let snapshot = self.mirror().snapshot();
+        let theirs = || listing.node().map(all).into_iter().flatten();
+        if snapshot.iter().map(essence).eq(theirs()) {
+            return None;
+        }
+        let own: BTreeSet<_> = snapshot.iter().map(essence).collect();
+        let differs = own.symmetric_difference(&theirs().collect()).next().cloned();
+        Some(format!("{differs:?}, as of {:?}", snapshot.index()))
     }
 
     /// Compares all that was told since the last time with all that was written, and says what is wrong.
-    pub(super) fn take_stock(&mut self, quiet: u64, busy: u64, written: &[u64], listing: &Change) {
+    pub(super) fn take_stock(
+        &mut self,
+        quiet: u64,
+        busy: u64,
+        written: &[u64],
+        differing: Vec<(&'static str, String)>,
+    ) {
         let colour = self.colour.name();
         for witness in self.stuck(quiet, busy) {
             println!("         {colour} {} is late", witness.name);
         }
         self.late += self.stuck(quiet, busy).len();
-        if !self.mirrors(listing) {
-            let snapshot = self.mirror().snapshot();
-            let own: BTreeSet<_> = snapshot.iter().map(essence).collect();
-            let theirs: BTreeSet<_> = listing.node().map(all).into_iter().flatten().collect();
-            let differs = own.symmetric_difference(&theirs).next();
-            println!("         {colour} mirror differs, first in {differs:?}");
+        for (name, differs) in differing {
+            println!("         {colour} {name} differs, first in {differs}");
             self.different += 1;
         }
         for witness in self.witnesses() {

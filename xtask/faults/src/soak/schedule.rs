@@ -9,6 +9,8 @@ use crate::{arena::MEMBERS, dice::Dice};
 pub(super) enum Fault {
     /// A member is killed, and comes back with its data.
     Kill,
+    /// A member is asked to end, and comes back at once.
+    Restart,
     /// A member hangs.
     Stop,
     /// A member is cut off from the others.
@@ -25,8 +27,10 @@ pub(super) enum Fault {
     Lag,
 }
 
-const FAULTS: [Fault; 8] = [
+/// Everything that can happen.
+pub(super) const ALL: [Fault; 9] = [
     Fault::Kill,
+    Fault::Restart,
     Fault::Stop,
     Fault::Isolate,
     Fault::Silence,
@@ -35,6 +39,9 @@ const FAULTS: [Fault; 8] = [
     Fault::Outage,
     Fault::Lag,
 ];
+
+/// What happens to one member at a time.
+pub(super) const MEMBERS_ONLY: [Fault; 3] = [Fault::Kill, Fault::Stop, Fault::Restart];
 
 /// One fault and its circumstances.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,12 +57,13 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// The round with this number, from 1 on. Each fault has its turn before any has its second.
-    pub(super) fn new(seed: u64, number: u64) -> Self {
+    /// The round with this number, from 1 on, of a soak in which these happen. Each of them has its turn
+    /// before any has its second.
+    pub(super) fn new(seed: u64, number: u64, faults: &[Fault]) -> Self {
         let number = number.max(1);
-        let count = FAULTS.len() as u64;
+        let count = faults.len() as u64;
         let (lap, turn) = ((number - 1) / count, (number - 1) % count);
-        let mut faults = FAULTS;
+        let mut faults = faults.to_vec();
         let mut dice = Dice::new(seed, &["soak", "lap", &lap.to_string()]);
         for last in (1..faults.len()).rev() {
             faults.swap(last, dice.below(last + 1));
@@ -75,6 +83,7 @@ impl fmt::Display for Round {
         let length = length.as_millis();
         match fault {
             Fault::Kill => write!(f, "member{victim} is killed for {length} ms"),
+            Fault::Restart => write!(f, "member{victim} is restarted"),
             Fault::Stop => write!(f, "member{victim} hangs for {length} ms"),
             Fault::Isolate => write!(f, "member{victim} is cut from its peers for {length} ms"),
             Fault::Silence => write!(f, "member{victim} is cut from its clients for {length} ms"),
@@ -92,18 +101,23 @@ mod tests {
 
     #[test]
     fn the_same_seed_is_the_same_schedule() {
-        let rounds = |seed| (1..40).map(|number| Round::new(seed, number)).collect::<Vec<_>>();
+        let rounds =
+            |seed| (1..40).map(|number| Round::new(seed, number, &ALL)).collect::<Vec<_>>();
         assert_eq!(rounds(1), rounds(1));
         assert_ne!(rounds(1), rounds(2));
     }
 
     #[test]
     fn each_fault_has_its_turn() {
-        for lap in 0..5 {
-            let mut faults: Vec<_> =
-                (1..=8).map(|turn| Round::new(3, lap * 8 + turn).fault).collect();
-            faults.sort_unstable();
-            assert_eq!(faults, FAULTS);
+        for all in [&ALL[..], &MEMBERS_ONLY] {
+            let (count, mut expected) = (all.len() as u64, all.to_vec());
+            expected.sort_unstable();
+            for lap in 0..5 {
+                let rounds = (1..=count).map(|turn| Round::new(3, lap * count + turn, all));
+                let mut faults: Vec<_> = rounds.map(|round| round.fault).collect();
+                faults.sort_unstable();
+                assert_eq!(faults, expected);
+            }
         }
     }
 }

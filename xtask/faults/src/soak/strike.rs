@@ -23,6 +23,10 @@ pub(super) fn strike(round: &Round, arena: &mut Arena, traffic: &Traffic) -> Res
     thread::sleep(round.before);
     match fault {
         Fault::Kill => arena.member(victim).kill9()?,
+        Fault::Restart => {
+            arena.member(victim).restart()?;
+            return arena.heal();
+        }
         Fault::Stop => arena.member(victim).stop()?,
         Fault::Isolate => arena.links().isolate(Some(victim)),
         Fault::Silence => arena.proxies()[victim].hold(true),

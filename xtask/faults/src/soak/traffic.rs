@@ -16,7 +16,7 @@ use etcd_v2_client::{
     keys::{Change, Delete, Push, Set},
 };
 
-use super::BUSY;
+use super::{BUSY, form::Form};
 use crate::{
     arena::{Arena, MEMBERS},
     dice::Dice,
@@ -39,13 +39,14 @@ struct Shared {
     failed: AtomicU64,
     slow: AtomicBool,
     over: AtomicBool,
+    pause: Duration,
 }
 
 impl Traffic {
-    pub(super) fn start(arena: &Arena, seed: u64) -> Result<Self> {
-        let shared = Arc::new(Shared::default());
+    pub(super) fn start(arena: &Arena, form: Form, seed: u64) -> Result<Self> {
+        let shared = Arc::new(Shared { pause: form.pause(), ..Shared::default() });
         let mut writers = Vec::new();
-        for number in 0..WRITERS {
+        for number in 0..form.writers() {
             let colour = Colour::BOTH[number % Colour::BOTH.len()];
             let subject = colour.subject(&arena.endpoints(number % MEMBERS))?;
             let dice = Dice::new(seed, &["soak", "writer", &number.to_string()]);
@@ -96,7 +97,7 @@ impl Shared {
                 return;
             }
             let slow = self.slow.load(Ordering::Relaxed);
-            thread::sleep(if slow { SLOW_PAUSE } else { PAUSE });
+            thread::sleep(if slow { SLOW_PAUSE } else { self.pause });
             let _under_way = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             match write_once(subject, &mut dice, number) {
                 Ok(change) => self.written().extend(change.index()),
@@ -122,6 +123,4 @@ fn write_once(subject: &Subject, dice: &mut Dice, number: u64) -> Result<Change,
     }
 }
 
-const WRITERS: usize = 4;
-const PAUSE: Duration = Duration::from_millis(5);
 const SLOW_PAUSE: Duration = Duration::from_millis(200);

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{
     company::Company,
     vitals::{Vitals, growth},
+    witness::Witness,
 };
 use crate::goal::{Figures, Goal, Verdict};
 
@@ -14,6 +15,7 @@ pub(super) fn render(companies: &[Company], vitals: &[Vitals]) -> (String, usize
     for company in companies {
         tell(&mut text, company);
     }
+    sum_up(&mut text, companies);
     let all: Vec<_> = companies.iter().map(figures).chain([growths(vitals)]).collect();
     let all: Vec<_> = all.iter().collect();
     let mut missed = 0;
@@ -59,6 +61,16 @@ fn tell(text: &mut String, company: &Company) {
     );
 }
 
+/// How often anything was out of the ordinary.
+fn sum_up(text: &mut String, companies: &[Company]) {
+    let tallies = || companies.iter().flat_map(Company::witnesses).map(Witness::tally);
+    let gaps: usize = tallies().flat_map(|tally| tally.gaps.into_values()).sum();
+    let reconnects: usize = tallies().map(|tally| tally.errors).sum();
+    let mirrors = companies.iter().map(|company| company.mirror().status());
+    let resyncs: u64 = mirrors.map(|status| status.resyncs).sum();
+    _ = writeln!(text, "in all: {gaps} gaps, {resyncs} resyncs, {reconnects} reconnects\n");
+}
+
 fn figures(company: &Company) -> Figures {
     let mut figures = Figures::new();
     let mut add = |figure, count: usize| {
@@ -91,7 +103,7 @@ const TWICE: &str = "told twice";
 const ORDER: &str = "out of order";
 const ENDED: &str = "ended for good";
 const LATE: &str = "late after a minute of calm";
-const DIFFERENT: &str = "mirrors that differ";
+const DIFFERENT: &str = "copies that differ";
 const SOCKETS: &str = "sockets grew by";
 const MEMORY: &str = "memory grew by";
 

@@ -8,8 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use etcd_v2_client::{GapReason, keys::Wait};
+use etcd_v2_client::{
+    GapReason,
+    keys::{Change, Wait},
+};
 
+use super::copy::{self, Copy};
 use crate::{
     stream::{Faults, Stream},
     subject::{Item, Subject},
@@ -30,6 +34,7 @@ struct Heard {
     /// The index up to which everything was told, or was said to be missing.
     reached: u64,
     tally: Tally,
+    copy: Copy,
     over: bool,
 }
 
@@ -45,18 +50,33 @@ pub(super) struct Tally {
 }
 
 impl Witness {
-    pub(super) fn new(name: &'static str, subject: &Subject, wait: Wait) -> Self {
-        let heard = Arc::<Mutex<Heard>>::default();
-        let (watching, noting) = (subject.watch(wait), Arc::clone(&heard));
+    /// Begins after this index, when there is nothing yet below the key.
+    pub(super) fn new(
+        name: &'static str,
+        subject: &Subject,
+        key: &'static str,
+        after: u64,
+        change: impl FnOnce(Wait) -> Wait,
+    ) -> Self {
+        let heard = Arc::new(Mutex::new(Heard { copy: Copy::since(after), ..Heard::default() }));
+        let (watching, noting) =
+            (subject.watch(change(Wait::new(key).after(after))), Arc::clone(&heard));
+        let subject = subject.clone();
         let listening = thread::spawn(move || {
             let began = Instant::now();
             loop {
                 let item = watching.next(Duration::from_millis(100));
+                let is_torn = lock(&noting).copy.is_torn() || is_gap(&item);
+                // Nobody waits for this but the watch, which keeps its place.
+                let listing = is_torn.then(|| copy::read(&subject, key));
                 let mut heard = lock(&noting);
                 if heard.over {
                     return;
                 }
                 heard.note(item, began.elapsed());
+                if let Some(Ok(listing)) = listing {
+                    heard.copy.mend(&listing);
+                }
                 if heard.tally.ended {
                     return;
                 }
@@ -81,6 +101,11 @@ impl Witness {
         faults
     }
 
+    /// How the copy that was made of what it told differs from what was listed, if it does.
+    pub(super) fn differs(&self, listing: &Change) -> Option<String> {
+        lock(&self.heard).copy.differs(listing)
+    }
+
     pub(super) fn tally(&self) -> Tally {
         lock(&self.heard).tally.clone()
     }
@@ -94,11 +119,13 @@ impl Heard {
                 self.stream.changes.push((index, at));
                 self.reached = self.reached.max(index);
                 self.tally.changes += 1;
+                self.copy.apply(&change);
             }
             Item::Error(error) => match error.gap() {
                 Some(gap) => {
                     self.stream.gaps.push(gap.from..=gap.to);
                     self.reached = self.reached.max(gap.to);
+                    self.copy.tear();
                     *self.tally.gaps.entry(short(gap.reason)).or_default() += 1;
                 }
                 None => self.tally.errors += 1,
@@ -116,6 +143,10 @@ impl Drop for Witness {
             _ = listening.join();
         }
     }
+}
+
+fn is_gap(item: &Item) -> bool {
+    matches!(item, Item::Error(error) if error.gap().is_some())
 }
 
 fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {

@@ -9,24 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use etcd_v2_client::{
-    Error, Outcome,
-    keys::{Change, Delete, Get, Push, Set},
-};
+use etcd_v2_client::Outcome;
 
 use super::KEYS;
 use crate::{
+    contestant::{Ask, Client, Failed, Got, Refusal, What},
     dice::Dice,
     history::{Deed, Ended, Operation, Pushed},
-    subject::Subject,
 };
 
 /// Somebody who does this and that to the keys.
 #[derive(Debug)]
 pub(super) struct Caller {
-    pub(super) subject: Subject,
-    /// Whether it reads through consensus, as one must.
-    pub(super) quorum: bool,
+    pub(super) client: Client,
+    /// How it reads: through consensus, as one must, or not.
+    pub(super) get: What<'static>,
     pub(super) base: String,
     pub(super) dice: Dice,
     /// The source of values, common to all callers: none is written twice.
@@ -71,10 +68,11 @@ impl Caller {
     fn push(&self) -> Option<Pushed> {
         let value = format!("v{}", self.value());
         let invoked = self.began.elapsed();
-        let result = self.subject.send(Push::new(format!("{}/queue", self.base), &value));
+        let queue = format!("{}/queue", self.base);
+        let result = self.client.ask(&Ask { what: What::Push, key: &queue, value: &value });
         let returned = self.began.elapsed();
         let ended = ended(result.as_ref().err())?;
-        let name = result.ok().and_then(|change| Some(change.node()?.name().to_owned()));
+        let name = result.ok().and_then(|got| got.name);
         Some(Pushed { value, name, ended, invoked, returned })
     }
 
@@ -83,32 +81,26 @@ impl Caller {
         let value = self.value();
         let text = value.to_string();
         let invoked = self.began.elapsed();
-        let (deed, result) = match (choice, self.known[key]) {
-            (15..35, _) => (Deed::Set(value), self.subject.send(Set::new(path, text))),
-            (35..60, Some((old, index))) => {
-                let swap = Set::new(path, text).if_index(index);
-                (Deed::Swap(old, value), self.subject.send(swap))
-            }
-            (60..67, _) => (Deed::Create(value), self.subject.send(Set::create(path, text))),
-            (67..73, _) => (Deed::Delete, self.subject.send(Delete::new(path))),
-            _ => {
-                let get = Get::new(path);
-                let get = if self.quorum { get.quorum() } else { get };
-                return self.read(key, get, invoked);
-            }
+        let (deed, what) = match (choice, self.known[key]) {
+            (15..35, _) => (Deed::Set(value), What::Set),
+            (35..60, Some((old, index))) => (Deed::Swap(old, value), What::Swap(index)),
+            (60..67, _) => (Deed::Create(value), What::Create),
+            (67..73, _) => (Deed::Delete, What::Delete),
+            _ => return self.read(key, &path, invoked),
         };
+        let result = self.client.ask(&Ask { what, key: &path, value: &text });
         let returned = self.began.elapsed();
         let ended = ended(result.as_ref().err())?;
         self.known[key] = result.ok().as_ref().and_then(value_and_index);
         Some(Operation { deed, ended, invoked, returned })
     }
 
-    fn read(&mut self, key: usize, get: Get, invoked: Duration) -> Option<Operation> {
-        let result = self.subject.send(get);
+    fn read(&mut self, key: usize, path: &str, invoked: Duration) -> Option<Operation> {
+        let result = self.client.ask(&Ask { what: self.get, key: path, value: "" });
         let returned = self.began.elapsed();
         let known = match &result {
-            Ok(change) => value_and_index(change),
-            Err(error) if error.is_key_not_found() => None,
+            Ok(got) => value_and_index(got),
+            Err(failed) if failed.refusal == Some(Refusal::Missing) => None,
             // A read that failed says nothing.
             Err(_) => return None,
         };
@@ -122,18 +114,16 @@ impl Caller {
     }
 }
 
-fn value_and_index(change: &Change) -> Option<(u32, u64)> {
-    Some((change.value()?.parse().ok()?, change.index()?))
+fn value_and_index(got: &Got) -> Option<(u32, u64)> {
+    Some((got.value.as_ref()?.parse().ok()?, got.index?))
 }
 
 /// How an operation ended that is part of the history; what was never sent is not.
-fn ended(error: Option<&Error>) -> Option<Ended> {
-    let Some(error) = error else { return Some(Ended::Done) };
-    let condition =
-        error.is_compare_failed() || error.is_already_exists() || error.is_key_not_found();
-    match error.outcome() {
+fn ended(failed: Option<&Failed>) -> Option<Ended> {
+    let Some(failed) = failed else { return Some(Ended::Done) };
+    match failed.outcome {
         Outcome::NotSent => None,
-        Outcome::Rejected if condition => Some(Ended::Refused),
+        Outcome::Rejected if failed.refusal.is_some() => Some(Ended::Refused),
         // No register refuses without a reason: to take it for unknown would be to believe it.
         Outcome::Rejected => None,
         Outcome::Unknown | Outcome::Applied => Some(Ended::Unknown),

@@ -26,7 +26,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Begins to write, at this member first.
     pub(super) fn start(run: &Run<'_>, member: usize, key: &str) -> Result<Self> {
-        let subject = run.colour.subject(&run.arena.endpoints(member))?;
+        let subject = run.contestant.subject(&run.arena.endpoints(member))?;
         let over = Arc::new(AtomicBool::new(false));
         let paused = Arc::new(AtomicBool::new(false));
         let (key, stop, pause) = (key.to_owned(), Arc::clone(&over), Arc::clone(&paused));
