@@ -174,6 +174,12 @@ impl FromStr for Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("has a query or a fragment; only a path may follow the port"));
         }
+        // What was meant for a user name or a password would be a part of the path, sent and shown.
+        if url.path().contains('@') {
+            return Err(refuse(
+                "has an @ in its path; in user information, write / as %2F and \\ as %5C",
+            ));
+        }
         let host = url.host_str().ok_or_else(|| refuse("has no host"))?;
         let place = match url.port() {
             Some(port) => format!("{host}:{port}"),
@@ -276,6 +282,8 @@ mod tests {
             ("http://host#top", "fragment"),
             ("http://a:b:c@host:x", "not a URL"),
             ("http://a%3Ab:c@host", "colon"),
+            ("http://dom\\root:hunter2@host:2379", "write / as %2F"),
+            ("http://root:12/34@host:2379", "write / as %2F"),
         ] {
             assert!(refusal(text).contains(says), "{text}: {}", refusal(text));
         }
@@ -291,6 +299,8 @@ mod tests {
             refusal("root:hunter2@host"),
             refusal("http://root:hunter2@host:x"),
             refusal("ftp://root:hunter2@host"),
+            refusal("http://dom\\root:hunter2@host"),
+            refusal("http://root/x:hunter2@host"),
         ];
         for text in texts {
             assert!(!text.contains("hunter2"), "{text}");
