@@ -251,7 +251,10 @@ pub(crate) fn shown(text: &str) -> String {
     match text.rsplit_once('@') {
         None => text.to_owned(),
         Some((before, after)) => {
-            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+            // Whatever else stands there may belong to the user information of another URL.
+            let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme.trim_start());
+            let scheme = if scheme.chars().all(is_scheme) { scheme } else { "" };
             let separator = if scheme.is_empty() { "" } else { "://" };
             format!("{scheme}{separator}***@{after}")
         }
@@ -301,6 +304,7 @@ mod tests {
             refusal("ftp://root:hunter2@host"),
             refusal("http://dom\\root:hunter2@host"),
             refusal("http://root/x:hunter2@host"),
+            refusal("root:hunter2@host, http://eve@host"),
         ];
         for text in texts {
             assert!(!text.contains("hunter2"), "{text}");
