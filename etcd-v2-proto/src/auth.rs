@@ -9,10 +9,12 @@
 //! | [`roles`] | `/v2/auth/roles` |
 
 mod checked;
+mod named;
 pub mod roles;
 pub mod users;
 
 pub use checked::{AddUser, ChangePassword};
+use named::Named;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -110,23 +112,4 @@ fn names(document: &Document) -> Result<Vec<String>, ErrorKind> {
         roles: Vec<Named>,
     }
     decode::<List>(document).map(|list| list.roles.into_iter().map(Named::name).collect())
-}
-
-/// A user or role in a list: 2.1 and 2.2 give its name, later servers show it whole.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Named {
-    Name(String),
-    Whole {
-        #[serde(alias = "user")]
-        role: String,
-    },
-}
-
-impl Named {
-    fn name(self) -> String {
-        match self {
-            Self::Name(name) | Self::Whole { role: name } => name,
-        }
-    }
 }

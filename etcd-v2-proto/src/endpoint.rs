@@ -174,6 +174,12 @@ impl FromStr for Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("has a query or a fragment; only a path may follow the port"));
         }
+        // What was meant for a user name or a password would be a part of the path, sent and shown.
+        if url.path().contains('@') {
+            return Err(refuse(
+                "has an @ in its path; in user information, write / as %2F and \\ as %5C",
+            ));
+        }
         let host = url.host_str().ok_or_else(|| refuse("has no host"))?;
         let place = match url.port() {
             Some(port) => format!("{host}:{port}"),
@@ -245,7 +251,10 @@ pub(crate) fn shown(text: &str) -> String {
     match text.rsplit_once('@') {
         None => text.to_owned(),
         Some((before, after)) => {
-            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+            // Whatever else stands there may belong to the user information of another URL.
+            let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme.trim_start());
+            let scheme = if scheme.chars().all(is_scheme) { scheme } else { "" };
             let separator = if scheme.is_empty() { "" } else { "://" };
             format!("{scheme}{separator}***@{after}")
         }
@@ -276,6 +285,8 @@ mod tests {
             ("http://host#top", "fragment"),
             ("http://a:b:c@host:x", "not a URL"),
             ("http://a%3Ab:c@host", "colon"),
+            ("http://dom\\root:hunter2@host:2379", "write / as %2F"),
+            ("http://root:12/34@host:2379", "write / as %2F"),
         ] {
             assert!(refusal(text).contains(says), "{text}: {}", refusal(text));
         }
@@ -291,6 +302,9 @@ mod tests {
             refusal("root:hunter2@host"),
             refusal("http://root:hunter2@host:x"),
             refusal("ftp://root:hunter2@host"),
+            refusal("http://dom\\root:hunter2@host"),
+            refusal("http://root/x:hunter2@host"),
+            refusal("root:hunter2@host, http://eve@host"),
         ];
         for text in texts {
             assert!(!text.contains("hunter2"), "{text}");

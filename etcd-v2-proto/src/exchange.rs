@@ -356,11 +356,9 @@ impl<R: Request> Conversation for Exchange<R> {
             (State::Reading { at, head, body, .. }, Event::Failed(failure)) => {
                 if head.accepted {
                     self.fail(now, at, judge::unreadable(self.encoded.purpose, failure.into()))
-                } else if failure.cause() == Cause::Stopped {
-                    let refusal = judge::refusal(head.status, &head.content_type, &body.take());
-                    self.fail(now, at, Verdict { kind: failure.into(), ..refusal })
                 } else {
-                    self.judge(now, at, head, body.take())
+                    let refusal = judge::refusal(head.status, &head.content_type, &body.take());
+                    self.fail(now, at, refusal.broken_off(failure))
                 }
             }
             (reading @ State::Reading { .. }, Event::Elapsed) => {

@@ -167,7 +167,7 @@ impl Decoder {
                 more = self.cursor.next_field()?;
             }
             // Only the root, which is nobody's child, has no key. So much text for each record also
-            // bounds what a hostile listing can make us set aside, to about five times its size.
+            // bounds what a hostile listing can make us set aside, to less than ten times its size.
             if !self.open.is_empty() && self.is_root(record.key) {
                 return Err(Malformed::new(self.cursor.offset(), "a key in each child"));
             }

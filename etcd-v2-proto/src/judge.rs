@@ -25,6 +25,16 @@ impl Verdict {
         Self { kind: kind.into(), outcome: Outcome::Rejected, ask_others: true }
     }
 
+    /// The same of a refusal whose body broke off.
+    pub(crate) fn broken_off(mut self, failure: Failure) -> Self {
+        if failure.cause() == Cause::Stopped {
+            self.kind = failure.into();
+        } else if let ErrorKind::Unexpected(answer) = &mut self.kind {
+            answer.is_cut = true;
+        }
+        self
+    }
+
     /// Why the connection failed, if it did.
     pub(crate) const fn cause(&self) -> Option<Cause> {
         match &self.kind {
@@ -126,7 +136,7 @@ pub(crate) fn stays(error: &Error) -> bool {
             Code::RAFT_INTERNAL | Code::LEADER_ELECT | Code::WATCHER_CLEARED
         ),
         ErrorKind::Api(refusal) => is_about_the_request(refusal.status),
-        ErrorKind::Unexpected(answer) => is_about_the_request(answer.status),
+        ErrorKind::Unexpected(answer) => !answer.is_cut && is_about_the_request(answer.status),
         ErrorKind::Invalid(_)
         | ErrorKind::V2Disabled
         | ErrorKind::UserExists { .. }
@@ -162,7 +172,8 @@ pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> Error
 }
 
 fn unexpected(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
-    Unexpected { status, content_type: content_type.to_owned(), excerpt: excerpt(body) }.into()
+    let (content_type, excerpt) = (content_type.to_owned(), excerpt(body));
+    Unexpected { status, content_type, excerpt, is_cut: false }.into()
 }
 
 /// A refusal of which only the beginning is there: etcd puts the values that it compared into the cause,

@@ -82,7 +82,8 @@ pub struct Policy {
     /// The longest silence within the body of an answer, though not of a wait that has nothing to
     /// tell yet. 10 seconds.
     pub silence: Option<Duration>,
-    /// The largest answer to take, in bytes. 64 MiB; an answer of 100,000 keys has about 16.
+    /// The largest answer to take, in bytes. 64 MiB; an answer of 100,000 keys has about 16. Of members, users,
+    /// roles, statistics and the like it is 4 MiB, unless this is less.
     pub max_answer: usize,
     /// How much of the body of a refusal is looked at, in bytes. 64 KiB.
     pub max_error_body: usize,

@@ -1,13 +1,16 @@
 //! What servers say of themselves: version, health, and the endpoints that clients used before there
 //! were members.
 
+use std::fmt;
+
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{ErrorKind, Invalid};
 use crate::json::Malformed;
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::decode;
+use crate::wire::{body_of, decode};
 
 /// Asks a server for its version: `GET /version`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,20 +85,36 @@ impl Request for GetHealth {
             reason: Option<String>,
         }
 
-        /// Text in newer servers, a boolean in older ones.
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Flag {
-            Text(String),
-            Boolean(bool),
-        }
-
         let Answer { health, reason } = decode(&document)?;
-        let healthy = match health {
-            Flag::Boolean(healthy) => healthy,
-            Flag::Text(text) => text == "true",
-        };
-        Ok(Health { healthy, reason: reason.filter(|reason| !reason.is_empty()) })
+        let reason = reason.filter(|reason| !reason.is_empty());
+        Ok(Health { healthy: health.0, reason })
+    }
+}
+
+/// Text in newer servers, a boolean in older ones.
+struct Flag(bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOrBoolean)
+    }
+}
+
+struct TextOrBoolean;
+
+impl Visitor<'_> for TextOrBoolean {
+    type Value = Flag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+
+    fn visit_bool<E: de::Error>(self, healthy: bool) -> Result<Flag, E> {
+        Ok(Flag(healthy))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Flag, E> {
+        Ok(Flag(text == "true"))
     }
 }
 
@@ -113,7 +132,7 @@ impl Request for GetMachines {
     }
 
     fn decode(&self, document: Document) -> Result<Vec<String>, ErrorKind> {
-        let text = std::str::from_utf8(&document.body).map_err(|error| {
+        let text = std::str::from_utf8(body_of(&document)?).map_err(|error| {
             Malformed::new(error.valid_up_to(), "URLs with commas between them")
         })?;
         Ok(text

@@ -289,11 +289,15 @@ impl Conversation for Watch {
                     (State::Idle, Some(Err(self.place.check_failed().into())))
                 }
                 (State::Looking(_, question), Turn::Changed(change)) => {
-                    let modified = change.node().and_then(crate::keys::Node::modified_index);
+                    // A directory keeps its index when it gets another ttl, so it proves nothing.
+                    let file = change.node().filter(|node| node.is_file());
+                    let modified = file.and_then(|file| file.modified_index());
                     self.looked(question, change.etcd_index(), modified)
                 }
                 (State::Looking(_, question), Turn::Failed(error)) if error.is_key_not_found() => {
-                    self.looked(question, error.etcd().map(|refusal| refusal.index), None)
+                    // One that broke off does not tell its index.
+                    let read = error.etcd().map(|refusal| refusal.index).filter(|read| *read > 0);
+                    self.looked(question, read, None)
                 }
                 (State::Waiting(waiting), Turn::Failed(error)) => {
                     self.failed(now, Some(&waiting), error)

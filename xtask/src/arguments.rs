@@ -14,6 +14,7 @@ pub(crate) struct Arguments {
     pub(crate) members: usize,
     pub(crate) all: bool,
     pub(crate) bench: Bench,
+    pub(crate) fuzz: Fuzz,
     pub(crate) rest: Vec<OsString>,
 }
 
@@ -28,6 +29,15 @@ pub(crate) struct Bench {
     pub(crate) record: bool,
 }
 
+/// What to fuzz.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fuzz {
+    /// A single target, or all.
+    pub(crate) target: Option<String>,
+    /// For how long each.
+    pub(crate) seconds: u32,
+}
+
 /// Its first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -37,6 +47,9 @@ pub(crate) enum Task {
     Test,
     Faults,
     Soak,
+    Fuzz,
+    Miri,
+    Audit,
     Bench,
     Tidy,
     Ci,
@@ -51,6 +64,7 @@ impl Arguments {
             members: 1,
             all: false,
             bench: Bench::default(),
+            fuzz: Fuzz { target: None, seconds: 60 },
             rest: Vec::new(),
         };
         match parser.next()? {
@@ -89,6 +103,12 @@ impl Arguments {
                 Some(Arg::Long("record")) if arguments.bench.instructions => {
                     arguments.bench.record = true;
                 }
+                Some(Arg::Long("seconds")) if task == Task::Fuzz => {
+                    arguments.fuzz.seconds = parser.value()?.parse()?;
+                }
+                Some(Arg::Value(name)) if task == Task::Fuzz && arguments.fuzz.target.is_none() => {
+                    arguments.fuzz.target = Some(name.string()?);
+                }
                 Some(Arg::Long("help") | Arg::Short('h')) => arguments.task = Task::Help,
                 Some(other) => return Err(other.unexpected()),
                 None => return Ok(arguments),
@@ -106,6 +126,9 @@ impl Task {
             "test" => Self::Test,
             "faults" => Self::Faults,
             "soak" => Self::Soak,
+            "fuzz" => Self::Fuzz,
+            "miri" => Self::Miri,
+            "audit" => Self::Audit,
             "bench" => Self::Bench,
             "tidy" => Self::Tidy,
             "ci" => Self::Ci,
@@ -133,6 +156,11 @@ cargo xtask soak [--help] [ARGS]          lets watches and mirrors live beside f
 cargo xtask bench [--quick] [SERVER]      measures the clients beside what there is without them
 cargo xtask bench --instructions          counts instructions, allocations and system calls of
                  [--record]               requests, and compares them with those on record
+cargo xtask fuzz [TARGET] [--seconds N]   gives the core what nobody would think of, N seconds a target
+                                          (60), in a nightly build with cargo-fuzz
+cargo xtask miri                          runs the decoder's tests in an interpreter that knows undefined
+                                          behaviour
+cargo xtask audit                         checks licences, sources and known holes of the dependencies
 cargo xtask tidy                          checks the rules that no other tool knows
 cargo xtask ci                            runs everything that has to pass
 
@@ -207,6 +235,17 @@ mod tests {
         let record = Bench { record: true, ..counts };
         assert_eq!(bench(&["--instructions", "--record"]), Some(record));
         assert_eq!(bench(&["--record"]), None);
+    }
+
+    #[test]
+    fn a_fuzz_target_is_one_or_all() {
+        let fuzz = |words: &[&str]| Some(parse(&[&["fuzz"], words].concat()).ok()?.fuzz);
+        assert_eq!(fuzz(&[]), Some(Fuzz { target: None, seconds: 60 }));
+        let watch = Fuzz { target: Some("watch".to_owned()), seconds: 5 };
+        assert_eq!(fuzz(&["watch", "--seconds", "5"]), Some(watch));
+        assert_eq!(fuzz(&["watch", "events"]), None);
+        assert_eq!(fuzz(&["--seconds", "long"]), None);
+        assert!(parse(&["audit", "--seconds", "5"]).is_err());
     }
 
     #[test]

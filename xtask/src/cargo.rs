@@ -29,12 +29,23 @@ pub(crate) struct Step {
 impl Step {
     /// Cargo with the words of `arguments`.
     pub(crate) fn new(arguments: &str) -> Self {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        Self::of(command, arguments, format!("cargo {arguments}"))
+    }
+
+    /// The cargo of the nightly compiler with the words of `arguments`; see [`require_nightly`].
+    pub(crate) fn nightly(arguments: &str) -> Self {
+        let mut command = Command::new("rustup");
+        command.args(NIGHTLY).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        Self::of(command, arguments, format!("cargo +nightly {arguments}"))
+    }
+
+    fn of(mut command: Command, arguments: &str, title: String) -> Self {
         command.args(arguments.split_whitespace()).current_dir(xtask::root()).stdin(Stdio::null());
         // With all that it starts, so that a request to end reaches those, too.
         command.process_group(0);
         forget_ourselves(&mut command);
-        Self { command, title: format!("cargo {arguments}") }
+        Self { command, title }
     }
 
     /// One more argument, taken as it is.
@@ -69,6 +80,30 @@ impl Step {
         println!("=== passed in {}", seconds(begin.elapsed()));
         Ok(())
     }
+}
+
+const NIGHTLY: [&str; 3] = ["run", "nightly", "cargo"];
+
+/// Whether the nightly compiler is there, with this command of cargo, which `install` brings.
+pub(crate) fn require_nightly(command: &str, install: &str) -> Result<()> {
+    let with = |arguments| works("rustup", &[&NIGHTLY[..], arguments].concat());
+    ensure!(
+        with(&["--version"]),
+        "a nightly compiler is needed and missing: `rustup toolchain install nightly` brings it"
+    );
+    ensure!(
+        with(&[command, "--version"]),
+        "`cargo {command}` is needed and missing: `{install}` brings it"
+    );
+    Ok(())
+}
+
+/// Whether a program can be run with these arguments.
+pub(crate) fn works(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(xtask::root()).env_remove("RUSTUP_TOOLCHAIN");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// A time as people say it.
@@ -110,6 +145,15 @@ const INTERRUPTED: &str = "interrupted";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_what_brings_it() {
+        assert!(works("cargo", &["--version"]));
+        assert!(!works("cargo", &["no-such-command", "--version"]));
+        assert!(!works("no-such-program", &[]));
+        let error = require_nightly("no-such-command", "a miracle").unwrap_err().to_string();
+        assert!(error.contains("needed and missing") && error.contains("brings it"), "{error}");
+    }
 
     #[test]
     fn cargo_is_not_told_who_called_it() {

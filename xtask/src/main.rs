@@ -1,13 +1,16 @@
 //! The development commands of this workspace: `cargo xtask --help`.
 
 mod arguments;
+mod audit;
 mod bench;
 mod cargo;
 mod ci;
 mod demo;
 mod etcd;
 mod faults;
+mod fuzz;
 mod interrupt;
+mod miri;
 mod test;
 mod tidy;
 
@@ -28,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { task, etcd, release, members, all, bench, rest } =
+    let Arguments { task, etcd, release, members, all, bench, fuzz, rest } =
         Arguments::parse(lexopt::Parser::from_env())
             .map_err(|error| anyhow!("{error}; see `cargo xtask --help`"))?;
     interrupt::watch()?;
@@ -46,6 +49,9 @@ fn run() -> Result<()> {
         Task::Test => test::run(&server()?, &rest),
         Task::Faults => faults::run(&rest),
         Task::Soak => faults::soak(&rest),
+        Task::Fuzz => fuzz::run(fuzz.target.as_deref(), fuzz.seconds),
+        Task::Miri => miri::run(),
+        Task::Audit => audit::run(),
         Task::Bench if bench.instructions => bench::count(bench.record),
         Task::Bench => bench::run(&server()?, bench.quick),
         Task::Tidy => tidy::run(),

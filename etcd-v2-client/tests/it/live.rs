@@ -71,6 +71,7 @@ mod statistics;
 mod stopping;
 mod streaming;
 mod syncing;
+mod traversal;
 #[cfg(feature = "ring")]
 mod tunnels;
 mod values;

@@ -6,6 +6,8 @@
 )]
 
 #[cfg(any(feature = "hyper", feature = "ureq"))]
+mod astray;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
 mod both;
 #[cfg(feature = "dns")]
 mod discovery;

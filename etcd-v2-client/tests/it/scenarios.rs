@@ -15,6 +15,9 @@
 //! | [`sizes`] | bodies, heads, trailers without an end | a limit and a bounded number of bytes |
 //! | [`garbage`] | answers that no etcd gives | no panic, no mistaken success, nothing sent twice |
 //! | [`redirects`] | answers that send elsewhere in the cluster | followed with method and body, ten times at most |
+//! | [`targets`] | redirects of every status to every kind of place | the cluster, or nowhere, or without credentials |
+//! | [`poisoned`] | members that are not there, or that are others | no outage, no stranger believed |
+//! | [`traversal`] | keys that try to lead out of the key space | none does, or nothing is sent |
 //! | [`foreign`] | answers that send out of the cluster | no byte, or no credentials if the caller allows it |
 //! | [`credentials`] | endpoints that want to know who asks | all are told, nobody else ever sees it |
 //! | [`identity`] | who asks changes, or goes by another name | each request as of its beginning; nothing to strangers |
@@ -69,6 +72,8 @@ mod once;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod outages;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
+mod poisoned;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
 mod proxies;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod redirects;
@@ -82,7 +87,11 @@ mod sizes;
 mod slowness;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod streams;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod targets;
 mod transports;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod traversal;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod watch_ends;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

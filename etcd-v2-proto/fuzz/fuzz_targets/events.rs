@@ -1,7 +1,3 @@
-//! Drivers that say anything: `cargo +nightly fuzz run events corpus/events seeds/events`
 #![no_main]
 
-#[path = "../../tests/it/properties/events.rs"]
-mod events;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| events::events(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| etcd_v2_proto_fuzz::events(data));

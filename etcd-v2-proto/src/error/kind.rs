@@ -161,7 +161,7 @@ impl Invalid {
 
 /// A refusal in the form of the keys API: `{"errorCode":…,"message":…,"cause":…,"index":…}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Deserialize)]
-#[error("etcd error {code}: {message}{} [index {index}]", in_brackets(.cause))]
+#[error("etcd error {code}: {}{} [index {index}]", one_line(.message), in_brackets(.cause))]
 #[non_exhaustive]
 pub struct EtcdError {
     /// The number of the refusal.
@@ -199,12 +199,22 @@ impl From<Malformed> for ErrorKind {
 }
 
 fn in_brackets(cause: &str) -> String {
-    if cause.is_empty() { String::new() } else { format!(" ({cause})") }
+    if cause.is_empty() { String::new() } else { format!(" ({})", one_line(cause)) }
+}
+
+/// A text of a server, in which whoever writes keys has a say, too: what would begin another line of a log,
+/// or steer a terminal, is escaped.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
 }
 
 /// A refusal in the form of the members, auth and statistics APIs: `{"message":…}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("etcd refused with status {status}: {message}")]
+#[error("etcd refused with status {status}: {}", one_line(.message))]
 #[non_exhaustive]
 pub struct ApiError {
     /// The HTTP status.
@@ -284,5 +294,22 @@ mod tests {
         assert_eq!(refusal.to_string(), "etcd error 100: Key not found (/a) [index 7]");
         refusal.cause.clear();
         assert_eq!(refusal.to_string(), "etcd error 100: Key not found [index 7]");
+    }
+
+    #[test]
+    fn what_a_server_says_begins_no_line_and_steers_no_terminal() {
+        let status = StatusCode::BAD_REQUEST;
+        let (message, cause) = ("a\r\nb\u{1b}[2J".to_owned(), "[é\n != \u{85}]".to_owned());
+        let refusal = EtcdError {
+            code: Code::COMPARE_FAILED,
+            message: message.clone(),
+            cause,
+            index: 7,
+            status,
+        };
+        let expected = "etcd error 101: a\\r\\nb\\u{1b}[2J ([é\\n != \\u{85}]) [index 7]";
+        assert_eq!(refusal.to_string(), expected);
+        let refusal = ApiError { status, message }.to_string();
+        assert_eq!(refusal, "etcd refused with status 400 Bad Request: a\\r\\nb\\u{1b}[2J");
     }
 }

@@ -14,6 +14,8 @@ pub struct Unexpected {
     pub content_type: String,
     /// The beginning of the body.
     pub excerpt: String,
+    /// Whether the body broke off. What it would have said is not known then, so a watch asks again.
+    pub is_cut: bool,
 }
 
 /// Who is likely to have given an answer that is not etcd's.
@@ -58,7 +60,7 @@ pub(crate) fn is_page(content_type: &str) -> bool {
 
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, content_type, excerpt } = self;
+        let Self { status, content_type, excerpt, is_cut } = self;
         match self.likely() {
             Likely::TlsPort => write!(
                 f,
@@ -82,7 +84,8 @@ impl fmt::Display for Unexpected {
             Likely::Somebody => write!(
                 f,
                 "unexpected answer with status {status} ({content_type}), is that an etcd?: \
-                 {excerpt:?}"
+                 {excerpt:?}{}",
+                if *is_cut { ", and it broke off" } else { "" }
             ),
         }
     }
@@ -104,7 +107,7 @@ mod tests {
     fn told(status: u16, content_type: &str, excerpt: &str) -> String {
         let status = StatusCode::from_u16(status).unwrap();
         let (content_type, excerpt) = (content_type.to_owned(), excerpt.to_owned());
-        Unexpected { status, content_type, excerpt }.to_string()
+        Unexpected { status, content_type, excerpt, is_cut: false }.to_string()
     }
 
     #[test]

@@ -211,10 +211,11 @@ impl Place {
         self.lags
     }
 
-    /// The history is gone up to the index `to`.
+    /// The history is gone up to the index `to`, and with it what could settle a doubt.
     pub(super) fn lose(&mut self, to: u64) -> Gap {
-        let from = self.after.unwrap_or_default().saturating_add(1);
-        self.leap(from, to.max(from), GapReason::HistoryCleared)
+        let next = self.after.unwrap_or_default().saturating_add(1);
+        let from = self.doubt.map_or(next, |doubt| doubt.after.saturating_add(1));
+        self.leap(from, to.max(next), GapReason::HistoryCleared)
     }
 
     /// The history is gone up to `cleared`; at the index `read` the key was last modified at `modified`.

@@ -1,10 +1,12 @@
 //! The tests of the core, in one binary.
 
 mod curl;
+mod depth;
 mod documents;
 mod logins;
 mod memory;
 mod mirror;
+mod model;
 mod properties;
 mod splits;
 mod transcripts;

@@ -1,13 +1,22 @@
 //! What holds for any input at all.
 //!
-//! The modules `answers`, `events` and `keys` are shared with the fuzz targets in `fuzz/`.
+//! What says so of itself is shared with the fuzz targets in `fuzz/`.
 
-mod answers;
+pub(crate) mod answers;
+mod driver;
 mod events;
 mod forms;
+mod given;
+mod heads;
+mod histories;
 mod keys;
+mod membership;
 mod secrets;
 mod seeds;
+mod shown;
+pub(crate) mod smaller;
+mod targets;
+mod witness;
 
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
@@ -126,5 +135,50 @@ proptest! {
     #[test]
     fn events_in_any_order_end_well(data in vec(any::<u8>(), 2..80)) {
         events::events(&data);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn a_watch_leaves_nothing_out_without_a_word(data in vec(any::<u8>(), 1..120)) {
+        histories::watch(&data);
+    }
+
+    #[test]
+    fn a_redirect_leads_home_or_goes_without_credentials(
+        head in vec(any::<u8>(), 2),
+        target in text(),
+    ) {
+        targets::location(&[&head, target.as_bytes()].concat());
+    }
+
+    #[test]
+    fn members_are_found_at_usable_urls_only(setup in any::<u8>(), urls in vec(text(), 0..4)) {
+        let urls = serde_json::to_string(&urls).unwrap();
+        let list = format!(r#"{{"members":[{{"id":"1","clientURLs":{urls}}}]}}"#);
+        membership::membership(&[&[setup], list.as_bytes()].concat());
+        membership::membership(&[&[setup], urls.as_bytes()].concat());
+    }
+
+    #[test]
+    fn nothing_is_smuggled_into_a_head(user in text(), password in text(), other in text()) {
+        heads::heads(format!("{user}\0{password}\0{other}").as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_are_an_answer_of_the_smaller_apis_or_an_error(
+        place in any::<usize>(),
+        at in any::<usize>(),
+        length in 0_usize..4,
+        instead in vec(any::<u8>(), 0..4),
+    ) {
+        let answers = seeds::smaller();
+        let mut answer = answers[place % answers.len()].1.clone();
+        let at = at % answer.len();
+        let end = answer.len().min(at + length);
+        answer.splice(at..end, instead);
+        smaller::smaller_answer(&answer);
     }
 }

@@ -35,10 +35,11 @@ fn missing<'a>(text: &'a str, sources: &'a [Source]) -> impl Iterator<Item = Str
         proves |= is_header;
         (proves && !is_header && !last.starts_with('-')).then_some((number, last))
     });
-    rows.filter_map(|(number, cell)| {
-        let name = cell.trim_matches('`');
-        let is_there = sources.iter().any(|source| is_test(name, &source.text));
-        (!is_there).then(|| format!(":{number}: there is no test {cell}"))
+    let names = rows.flat_map(|(number, cell)| cell.split(", ").map(move |name| (number, name)));
+    names.filter_map(|(number, name)| {
+        let own = name.trim_matches('`');
+        let is_there = sources.iter().any(|source| is_test(own, &source.text));
+        (!is_there).then(|| format!(":{number}: there is no test {name}"))
     })
 }
 
@@ -95,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_test_that_a_table_names_has_to_exist() {
-        let text = "| a | test |\n|---|---|\n| b | `is_there` |\n| c | `is_not_there` |\n";
+        let text =
+            "| a | test |\n|---|---|\n| b | `is_there` |\n| c | `is_there`, `is_not_there` |\n";
         let source = "#[test]\nfn is_there() {}\n#[test]\nfn is_not_there_either() {}\n";
         let sources = [Source { path: "a.rs".to_owned(), text: source.to_owned(), is_test: true }];
         let breaches: Vec<_> = missing(text, &sources).collect();

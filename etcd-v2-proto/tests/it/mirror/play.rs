@@ -1,4 +1,4 @@
-//! Lets a mirror talk with the model, which is written to meanwhile.
+//! Lets a mirror talk with the model, which is written to meanwhile. Shared with the fuzz targets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,29 @@ use etcd_v2_proto::mirror::{Mirror, Snapshot};
 use etcd_v2_proto::{Action, Cluster, Conversation, Event, Failure, Policy, Start};
 
 use super::follower::{Follower, check};
-use super::model::{Server, Write};
+use crate::model::{Scope, Server, Write};
+
+/// The mirrored directory; `/r/p` is a neighbour whose name is but the beginning of it.
+pub(super) const BASE: Scope = Scope::below("/r/pp");
+
+/// For each step, a byte for what goes wrong, and two for what is written before.
+pub(crate) fn mirror(data: &[u8]) {
+    let step = |step: &[u8]| Step {
+        writes: Write::some(step[1], step[2]).collect(),
+        fault: match step[0] % 16 {
+            1 => Fault::Refused,
+            2 => Fault::Reset,
+            3 => Fault::Cut,
+            4 => Fault::Repeated,
+            5 => Fault::Behind(usize::from(step[0] / 16) + 1),
+            _ => Fault::None,
+        },
+    };
+    let steps: Vec<Step> = data.chunks_exact(3).take(40).map(step).collect();
+    if let Err(problem) = play(BASE, &steps) {
+        panic!("{problem}: {steps:#?}");
+    }
+}
 
 /// What happens before the mirror goes on, and what goes wrong then.
 #[derive(Clone, Debug)]
@@ -46,7 +68,7 @@ struct Play {
 }
 
 /// Plays all steps, and then goes on until the mirror has nothing left to do.
-pub(super) fn play(base: &'static str, steps: &[Step]) -> Result<(), String> {
+pub(super) fn play(base: Scope, steps: &[Step]) -> Result<(), String> {
     let route = Cluster::parse(["http://a:1"]).map_err(|error| error.to_string())?.route();
     let mut policy = Policy::default();
     policy.read_deadline = Some(Duration::from_millis(200));
@@ -54,7 +76,7 @@ pub(super) fn play(base: &'static str, steps: &[Step]) -> Result<(), String> {
     let mut play = Play {
         server: Server::new(),
         past: Vec::new(),
-        mirror: Mirror::new(base, start),
+        mirror: Mirror::new(base.key, start),
         follower: Follower::default(),
         now: Duration::ZERO,
         body: Vec::new(),
@@ -94,7 +116,7 @@ pub(super) fn play(base: &'static str, steps: &[Step]) -> Result<(), String> {
 
 impl Play {
     /// Tells an open wait what it waits for, once that is there.
-    fn notify(&mut self, base: &str) {
+    fn notify(&mut self, base: Scope) {
         if let Some(told) = self.waiting.and_then(|from| self.server.live(base, from)) {
             self.body = vec![Event::End, Event::Chunk(told.to_owned().into())];
             self.waiting = None;
@@ -102,7 +124,7 @@ impl Play {
     }
 
     /// What comes of an action; none while a wait waits.
-    fn act<T>(&mut self, base: &str, action: Action<T>, fault: Fault) -> Option<Event> {
+    fn act<T>(&mut self, base: Scope, action: Action<T>, fault: Fault) -> Option<Event> {
         self.now += Duration::from_millis(10);
         match action {
             Action::Wait(pause) => {
@@ -125,7 +147,7 @@ impl Play {
         }
     }
 
-    fn answer(&mut self, base: &str, uri: &Uri, fault: Fault) -> Event {
+    fn answer(&mut self, base: Scope, uri: &Uri, fault: Fault) -> Event {
         let query = uri.query().unwrap_or_default();
         let wait = query.split('&').find_map(|pair| pair.strip_prefix("waitIndex="));
         let wait = wait.map(|index| index.parse::<u64>().unwrap_or_default());
@@ -138,7 +160,7 @@ impl Play {
         self.waiting = None;
         let (status, body) = match wait {
             None => {
-                let (status, body) = server.list(base);
+                let (status, body) = server.list(base.key);
                 (status, Some(body))
             }
             Some(from) if fault == Fault::Repeated && server.earlier(from).is_some() => {
@@ -168,13 +190,13 @@ impl Play {
 }
 
 /// Whether the mirror has what the server has. What only a refresh has changed may be missing.
-fn same(base: &str, server: &Server, snapshot: &Snapshot) -> Result<(), String> {
+fn same(base: Scope, server: &Server, snapshot: &Snapshot) -> Result<(), String> {
     let show = |key: &str, dir, value: Option<&str>, created, modified, expires: bool| {
         let modified = if expires { 0 } else { modified };
         format!("{key} {dir} {value:?} {created} {modified}")
     };
     let mut expected: Vec<_> = server
-        .visible(base)
+        .visible(base.key)
         .filter(|(_, node)| !node.unseen)
         .map(|(key, node)| {
             let (value, expires) = (node.value.as_deref(), node.expires.is_some());

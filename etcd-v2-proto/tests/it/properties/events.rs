@@ -3,16 +3,17 @@
 //! The first byte is the kind of the request, the second the endpoints and the policy. Then each pair
 //! of bytes is what the driver says next and how it says it.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_v2_proto::bytes::Bytes;
-use etcd_v2_proto::http::{Response, StatusCode, header, response};
 use etcd_v2_proto::keys::{Delete, Get, Push, Set, Wait};
 use etcd_v2_proto::{
-    Action, Cluster, Conversation, Error, Event, Exchange, Failure, Outcome, Policy, Purpose,
-    Reason, Request, Route, Stage, Watch,
+    Action, Cluster, Conversation, Error, Event, Exchange, Outcome, Policy, Purpose, Request,
+    Route, Watch,
 };
+
+use super::driver::{Doing, Driver, event};
 
 /// Talks a conversation through with a driver that says anything.
 pub(crate) fn events(data: &[u8]) {
@@ -33,59 +34,18 @@ pub(crate) fn events(data: &[u8]) {
         4 => exchange(Push::new("/a", "v"), route, policy, once, says),
         5 => exchange(Delete::new("/a"), route, policy, once, says),
         6 => exchange(Wait::new("/a"), route, policy, once, says),
-        _ => watch(Watch::new(Wait::new("/a").after(3), route, policy, 1), says),
-    }
-}
-
-/// What the driver of an exchange knows.
-#[derive(Debug, Default)]
-struct Driver {
-    doing: Doing,
-    /// Whether some attempt may have been, or may yet be, carried out.
-    maybe_applied: bool,
-    /// Whether the answer at hand is a success.
-    success: bool,
-    /// Whether some of that success was given.
-    begun: bool,
-    /// Whether all of the answer was given.
-    complete: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Doing {
-    #[default]
-    Nothing,
-    Sending,
-    Reading,
-    Waiting,
-}
-
-impl Driver {
-    fn send(&mut self) {
-        self.doing = Doing::Sending;
-        (self.success, self.begun, self.complete) = (false, false, false);
-    }
-
-    /// What follows from an event, or from none.
-    fn hear(&mut self, event: Option<&Event>) {
-        match (self.doing, event) {
-            (Doing::Sending, Some(Event::Head(head))) => {
-                let status = head.status;
-                self.success = status.is_success();
-                let tried = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-                self.maybe_applied |= self.success || tried;
-                self.doing = Doing::Reading;
+        _ => {
+            let mut wait = Wait::new("/a");
+            if kind & 8 == 0 {
+                wait = wait.after(3);
             }
-            (Doing::Sending, Some(Event::Failed(failure))) => {
-                self.maybe_applied |= failure.stage() == Stage::AfterSend;
+            if kind & 16 != 0 {
+                wait = wait.recursive();
             }
-            // A limit, an event that makes no sense, or a request that was forgotten.
-            (Doing::Sending, _) => self.maybe_applied = true,
-            (Doing::Reading, Some(Event::Chunk(chunk))) => {
-                self.begun |= self.success && !chunk.trim_ascii().is_empty();
+            if kind & 32 != 0 {
+                wait = wait.stream();
             }
-            (Doing::Reading, Some(Event::End)) => self.complete = true,
-            _ => {}
+            watch(Watch::new(wait, route, policy, 1), says);
         }
     }
 }
@@ -93,7 +53,7 @@ impl Driver {
 /// The longest deadline of the default policy, and more.
 const LATE: Duration = Duration::from_secs(20);
 
-fn exchange<'a, R: Request>(
+fn exchange<'a, R: Request<Output: Debug>>(
     request: R,
     route: Route,
     policy: Arc<Policy>,
@@ -102,6 +62,11 @@ fn exchange<'a, R: Request>(
 ) {
     let purpose = request.encode().expect("a request").purpose;
     let (writes, guarded) = (purpose.writes(), purpose == Purpose::GuardedWrite);
+    let deadline = match purpose {
+        Purpose::Wait => None,
+        Purpose::Read | Purpose::Listing => policy.read_deadline,
+        _ => policy.write_deadline,
+    };
     let mut exchange = Exchange::new(request, route, policy, 1, Duration::ZERO);
     let mut driver = Driver::default();
     let mut now = Duration::ZERO;
@@ -111,7 +76,12 @@ fn exchange<'a, R: Request>(
         if turn {
             now = now.max(LATE);
         }
-        match exchange.poll(now) {
+        let action = exchange.poll(now);
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_sub(now).max(Duration::from_millis(1));
+            assert!(is_within(left, &action), "{action:?} with {left:?} left");
+        }
+        match action {
             Action::Send { .. } => {
                 let again = once && writes && !guarded && driver.maybe_applied;
                 assert!(!again, "a write is sent that may have been applied: {driver:?}");
@@ -141,6 +111,18 @@ fn exchange<'a, R: Request>(
     panic!("no end, long after the deadline: {driver:?}");
 }
 
+/// Whether an action is over when this time has passed.
+fn is_within<T>(left: Duration, action: &Action<T>) -> bool {
+    match action {
+        Action::Send { timing, .. } => [timing.connect, timing.handshake, timing.head]
+            .into_iter()
+            .all(|limit| limit.is_some_and(|limit| limit <= left)),
+        Action::Read { timeout } => timeout.is_some_and(|timeout| timeout <= left),
+        Action::Wait(pause) => *pause <= left,
+        Action::Yield(_) | Action::Finish(_) => true,
+    }
+}
+
 fn tells_the_truth(error: &Error, writes: bool, driver: &Driver) {
     assert!(!error.to_string().is_empty());
     if writes {
@@ -162,41 +144,46 @@ fn over(conversation: &mut impl Conversation, now: Duration) {
 fn watch<'a>(mut watch: Watch, says: impl Iterator<Item = &'a [u8]>) {
     let mut driver = Driver::default();
     let (mut now, mut from) = (Duration::ZERO, 0);
+    // Up to where changes were told, and how many items there were since the driver last said something.
+    let (mut told, mut items, mut streams) = (0, 0, false);
     for says in says.take(200) {
         match watch.poll(now) {
             Action::Send { request, .. } => {
-                // Whoever is redirected goes where the server says, and a read has no index.
                 let query = request.uri().query().unwrap_or_default();
-                let Some((_, index)) = query.rsplit_once("waitIndex=") else {
-                    driver.send();
-                    let event = event(says, driver.doing, &mut now);
-                    driver.hear(event.as_ref());
-                    if let Some(event) = event {
-                        watch.handle(now, event);
-                    }
-                    continue;
-                };
-                let index: u64 = index.parse().expect("an index");
-                let redirected = false;
-                assert!(redirected || index >= from, "from {from} back to {index}");
-                // A watch that begins now is pinned by its first head, whatever becomes of the rest.
-                let cut = driver.begun && !driver.complete && from > 0;
-                assert!(!cut || redirected || index == from, "what was cut is skipped: {driver:?}");
-                from = from.max(index);
+                let streamed = std::mem::replace(&mut streams, query.contains("stream=true"));
+                // Whoever is redirected goes where the server says, and a read has no index.
+                if let Some((_, index)) = query.rsplit_once("waitIndex=") {
+                    let index: u64 = index.parse().expect("an index");
+                    assert!(index >= from && index > told, "from {from} back to {index}");
+                    // A watch that begins now is pinned by its first head, whatever becomes of the rest.
+                    // What a stream tells and nobody asked for is skipped, too.
+                    let cut = driver.begun && !driver.complete && from > 0 && !streamed;
+                    assert!(!cut || index == from, "what was cut is skipped: {driver:?}");
+                    from = index;
+                }
                 driver.send();
             }
             Action::Read { .. } => driver.doing = Doing::Reading,
             Action::Wait(_) => driver.doing = Doing::Waiting,
             Action::Yield(Ok(change)) => {
-                assert!(driver.success && driver.complete, "a change from nothing: {driver:?}");
-                assert!(change.node().is_some());
+                let whole = driver.complete || (streams && driver.begun);
+                assert!(driver.success && whole, "a change from nothing: {driver:?}");
+                let index = change.index().expect("a change has an index");
+                assert!(index > told, "{index} is told after {told}");
+                (told, items) = (index, items + 1);
+                assert!(items < 4, "it does not stop to tell");
                 (driver.begun, driver.complete) = (false, false);
+                from = from.max(index + 1);
                 continue;
             }
             Action::Yield(Err(error)) => {
                 assert!(!error.may_have_applied(), "{error:?}");
                 // After a gap it goes on elsewhere, and says where.
-                from = error.gap().map_or(from, |gap| gap.to.saturating_add(1));
+                if let Some(gap) = error.gap() {
+                    (from, told) = (gap.to.saturating_add(1), gap.to);
+                }
+                items += 1;
+                assert!(items < 4, "it does not stop to tell");
                 continue;
             }
             Action::Finish(end) => {
@@ -204,6 +191,7 @@ fn watch<'a>(mut watch: Watch, says: impl Iterator<Item = &'a [u8]>) {
                 return over(&mut watch, now);
             }
         }
+        items = 0;
         let event = event(says, driver.doing, &mut now);
         driver.hear(event.as_ref());
         if let Some(event) = event {
@@ -211,56 +199,4 @@ fn watch<'a>(mut watch: Watch, says: impl Iterator<Item = &'a [u8]>) {
         }
         let _ = (watch.detour(now), watch.index(), format!("{watch:?}"));
     }
-}
-
-const STATUSES: [u16; 16] =
-    [200, 200, 201, 204, 301, 303, 307, 400, 401, 404, 412, 421, 500, 501, 503, 200];
-
-const CHUNKS: [&str; 8] = [
-    r#"{"action":"set","node":{"key":"/a","value":"v","modifiedIndex":7,"createdIndex":7}}"#,
-    r#"{"action":"get","node":{"key":"/a","#,
-    r#""value":"v","modifiedIndex":9,"createdIndex":7}}"#,
-    r#"{"errorCode":300,"message":"Raft Internal Error","index":0}"#,
-    r#"{"errorCode":401,"message":"outdated","index":2000}"#,
-    "404 page not found\n",
-    "\n",
-    "",
-];
-
-/// What the driver says, if anything; time may pass meanwhile.
-fn event(says: &[u8], doing: Doing, now: &mut Duration) -> Option<Event> {
-    let (what, how) = (says[0], *says.get(1).unwrap_or(&0));
-    // A pause is no request: nothing of it can have left.
-    let late = how & 1 == 1 && doing != Doing::Waiting;
-    let stage = if late { Stage::AfterSend } else { Stage::BeforeSend };
-    Some(match what % 10 {
-        0 => {
-            *now += Duration::from_millis(u64::from(how) * 20);
-            return None;
-        }
-        1 | 2 => Event::Head(head(how)),
-        3 | 4 => Event::Chunk(Bytes::from_static(CHUNKS[usize::from(how) % 8].as_bytes())),
-        5 => Event::End,
-        6 if stage == Stage::BeforeSend => Event::Failed(Failure::before_send("refused")),
-        6 => Event::Failed(Failure::after_send("reset")),
-        7 => Event::Failed(Failure::timed_out(stage)),
-        8 => {
-            let reason = if how & 2 == 0 { Reason::Stopped } else { Reason::Leave };
-            Event::Failed(Failure::interrupted(stage, reason))
-        }
-        _ => {
-            *now += Duration::from_millis(u64::from(how) * 4);
-            Event::Elapsed
-        }
-    })
-}
-
-fn head(how: u8) -> response::Parts {
-    let status = STATUSES[usize::from(how) % 16];
-    let targets =
-        ["/v2/keys/b", "http://b:2/v2/keys/a", "https://elsewhere/", "//", "http://[", ""];
-    let target = targets[usize::from(how >> 4) % targets.len()];
-    let answer = Response::builder().status(status).header("X-Etcd-Index", u64::from(how));
-    let answer = if target.is_empty() { answer } else { answer.header(header::LOCATION, target) };
-    answer.body(()).expect("a head").into_parts().0
 }

@@ -1,6 +1,6 @@
-//! A server in a few lines: a tree of nodes, an index, and a short history.
+//! A server in a few lines: a tree of nodes, an index, and a short history. Shared with the fuzz targets.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use etcd_v2_proto::http::StatusCode;
@@ -8,8 +8,28 @@ use etcd_v2_proto::http::StatusCode;
 /// How many changes the server remembers.
 const WINDOW: usize = 8;
 
+/// Keys that have something to do with one another.
+const KEYS: [&str; 16] = [
+    "/r/pp/a",
+    "/r/pp/a/b",
+    "/r/pp/a/b/c",
+    "/r/pp/a/d",
+    "/r/pp/a-b",
+    "/r/pp/b",
+    "/r/pp/b/a/a",
+    "/r/pp/_h",
+    "/r/pp/_h/x",
+    "/r/pp/a/_i",
+    "/r/pp",
+    "/r/p/x",
+    "/r/p",
+    "/r/pp/a/b/e",
+    "/r",
+    "/else",
+];
+
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Write {
+pub(crate) enum Write {
     Set {
         key: &'static str,
         value: u8,
@@ -40,20 +60,47 @@ pub(super) enum Write {
     },
 }
 
+impl Write {
+    /// Any write, by its kind, and a key.
+    pub(crate) fn any(kind: u8, key: u8, value: u8) -> Self {
+        let key = KEYS[usize::from(key) % KEYS.len()];
+        match kind % 12 {
+            0..=3 => Self::Set { key, value, expires: false },
+            4 => Self::Set { key, value, expires: true },
+            5 => Self::Update { key, value },
+            6 => Self::Mkdir { key },
+            7 => Self::Refresh { key },
+            8 => Self::Delete { key },
+            9 => Self::Expire { key },
+            10 => Self::Renew { key },
+            _ => Self::Elsewhere { times: usize::from(value) * 4 },
+        }
+    }
+
+    /// One to four writes, by two bytes.
+    pub(crate) fn some(kind: u8, key: u8) -> impl Iterator<Item = Self> {
+        let (times, stride) = (kind / 64, key / 16);
+        (0..=times).map(move |number| {
+            let key = key.wrapping_add(number.wrapping_mul(stride));
+            Self::any(kind.wrapping_add(number), key, stride % 3)
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// None for a directory.
-    pub(super) value: Option<String>,
-    pub(super) created: u64,
-    pub(super) modified: u64,
+    pub(crate) value: Option<String>,
+    pub(crate) created: u64,
+    pub(crate) modified: u64,
     /// When it expires.
-    pub(super) expires: Option<u64>,
+    pub(crate) expires: Option<u64>,
     /// A directory that came to be because of a hidden key, which nobody is told.
-    pub(super) unseen: bool,
+    pub(crate) unseen: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     index: u64,
     key: String,
     /// Whether it removed a directory.
@@ -63,19 +110,20 @@ pub(super) struct Told {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Server {
-    pub(super) nodes: BTreeMap<String, Node>,
-    pub(super) index: u64,
-    history: VecDeque<Told>,
+pub(crate) struct Server {
+    pub(crate) nodes: BTreeMap<String, Node>,
+    pub(crate) index: u64,
+    /// All that was told; of which the server remembers but the end.
+    told: Vec<Told>,
 }
 
 impl Server {
-    pub(super) fn new() -> Self {
-        Self { nodes: BTreeMap::new(), index: 3, history: VecDeque::new() }
+    pub(crate) fn new() -> Self {
+        Self { nodes: BTreeMap::new(), index: 3, told: Vec::new() }
     }
 
     /// Carries out a write, if it makes sense now.
-    pub(super) fn write(&mut self, write: Write) {
+    pub(crate) fn write(&mut self, write: Write) {
         let at = self.index + 1;
         match write {
             Write::Elsewhere { times } => {
@@ -180,14 +228,11 @@ impl Server {
     }
 
     fn remember(&mut self, told: Told) {
-        self.history.push_back(told);
-        if self.history.len() > WINDOW {
-            self.history.pop_front();
-        }
+        self.told.push(told);
     }
 
     /// The answer to a recursive listing.
-    pub(super) fn list(&self, base: &str) -> (StatusCode, String) {
+    pub(crate) fn list(&self, base: &str) -> (StatusCode, String) {
         if !self.nodes.contains_key(base) {
             let index = self.index;
             let body = format!(
@@ -220,45 +265,77 @@ impl Server {
     }
 
     /// What a listing shows.
-    pub(super) fn visible(&self, base: &str) -> impl DoubleEndedIterator<Item = (&String, &Node)> {
+    pub(crate) fn visible(&self, base: &str) -> impl DoubleEndedIterator<Item = (&String, &Node)> {
         self.nodes
             .iter()
             .filter(move |(key, _)| is_within(key, base) && !key[base.len()..].contains("/_"))
     }
 
+    /// What the server remembers.
+    fn history(&self) -> &[Told] {
+        &self.told[self.told.len().saturating_sub(WINDOW)..]
+    }
+
     /// The first change that the history has from an index on; none if it has none yet, an error if the
     /// history does not reach back that far.
-    pub(super) fn scan(&self, base: &str, from: u64) -> Result<Option<&str>, String> {
-        let oldest = self.history.front().map_or(0, |told| told.index);
-        if from < oldest && self.history.len() == WINDOW {
+    pub(crate) fn scan(&self, scope: Scope, from: u64) -> Result<Option<&str>, String> {
+        let history = self.history();
+        let oldest = history.first().map_or(0, |told| told.index);
+        if from < oldest && history.len() == WINDOW {
             let index = self.index;
             return Err(format!(
                 r#"{{"errorCode":401,"message":"The event in requested index is outdated and cleared","cause":"the requested history has been cleared [{oldest}/{from}]","index":{index}}}"#
             ));
         }
-        let hit = |told: &&Told| {
-            told.index >= from
-                && told.json.is_some()
-                // Servers forget the slash here, and forget to leave out what is hidden.
-                && (is_within(&told.key, base) || (told.removed_dir && base.starts_with(&told.key)))
-        };
-        Ok(self.history.iter().find(hit).and_then(|told| told.json.as_deref()))
+        let hit = |told: &&Told| told.index >= from && told.json.is_some() && scope.finds(told);
+        Ok(history.iter().find(hit).and_then(|told| told.json.as_deref()))
     }
 
     /// The first change from an index on that a wait which is open is told.
-    pub(super) fn live(&self, base: &str, from: u64) -> Option<&str> {
-        let told = |told: &&Told| {
-            let visible = is_within(&told.key, base) && !told.key[base.len()..].contains("/_");
-            let removed = told.removed_dir && is_within(base, &told.key);
-            told.index >= from && told.json.is_some() && (visible || removed)
-        };
-        self.history.iter().find(told).and_then(|told| told.json.as_deref())
+    pub(crate) fn live(&self, scope: Scope, from: u64) -> Option<&str> {
+        self.all(scope, from).next().map(|(_, json)| json)
+    }
+
+    /// All changes from an index on that a wait which is open all the time is told, with their indexes.
+    pub(crate) fn all(&self, scope: Scope, from: u64) -> impl Iterator<Item = (u64, &str)> {
+        let told = move |told: &&Told| told.index >= from && scope.tells(told);
+        self.told.iter().filter(told).filter_map(|told| Some((told.index, told.json.as_deref()?)))
     }
 
     /// A change before an index, which was told before.
-    pub(super) fn earlier(&self, than: u64) -> Option<&str> {
-        let mut history = self.history.iter().filter(|told| told.index < than);
-        history.find_map(|told| told.json.as_deref())
+    pub(crate) fn earlier(&self, than: u64) -> Option<&str> {
+        let mut earlier = self.history().iter().filter(|told| told.index < than);
+        earlier.find_map(|told| told.json.as_deref())
+    }
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    pub(crate) key: &'static str,
+    pub(crate) recursive: bool,
+}
+
+impl Scope {
+    /// A key and everything below it.
+    pub(crate) const fn below(key: &'static str) -> Self {
+        Self { key, recursive: true }
+    }
+
+    /// Whether a server that looks through its history takes a change for one that is waited for. Servers
+    /// forget the slash here, and forget to leave out what is hidden.
+    fn finds(self, told: &Told) -> bool {
+        let below =
+            if self.recursive { is_within(&told.key, self.key) } else { told.key == self.key };
+        below || (told.removed_dir && self.key.starts_with(&told.key))
+    }
+
+    /// Whether a wait that is open is told of a change.
+    fn tells(self, told: &Told) -> bool {
+        let visible = !told.key.get(self.key.len()..).is_some_and(|rest| rest.contains("/_"));
+        let below =
+            if self.recursive { is_within(&told.key, self.key) } else { told.key == self.key };
+        (below && visible) || (told.removed_dir && is_within(self.key, &told.key))
     }
 }
 
