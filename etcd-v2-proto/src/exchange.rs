@@ -35,6 +35,7 @@
 //! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
+mod head;
 mod limits;
 mod patience;
 mod turns;
@@ -45,12 +46,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::response::Parts;
-use http::{StatusCode, header};
 
 use crate::cluster::{Detour, Route};
 use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage};
-use crate::error::{Error, ErrorKind, Outcome, is_page};
-use crate::framing::{Framer, Overflow};
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::framing::{Framer, Overflow, body_length};
 use crate::hop::{self, Hop};
 use crate::judge::{self, Verdict};
 use crate::policy::Policy;
@@ -58,6 +58,7 @@ use crate::request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
 use crate::tally::Tally;
 
 use limits::Limits;
+use head::Head;
 use turns::{Next, Turns};
 
 /// One request and its answer. Yields once, or finishes with an error.
@@ -99,16 +100,6 @@ enum State<T> {
     Answered(T),
     Failed(Error),
     Over,
-}
-
-/// What is kept of a head; the rest would pin the buffer it was read into.
-struct Head {
-    status: StatusCode,
-    /// Whether the request takes this status for an answer.
-    accepted: bool,
-    meta: Meta,
-    /// Only of refusals and of web pages.
-    content_type: String,
 }
 
 impl<R: Request> Exchange<R> {
@@ -163,26 +154,19 @@ impl<R: Request> Exchange<R> {
         }
     }
 
-    fn read(&mut self, now: Duration, hop: &Hop, head: Parts) -> State<R::Output> {
-        let Parts { status, headers, .. } = head;
+    fn read(&mut self, now: Duration, hop: &Hop, parts: Parts) -> State<R::Output> {
         let at = self.place(hop);
         self.preferred = at;
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let accepted = self.request.accepts(status);
-        let content_type = text(header::CONTENT_TYPE).unwrap_or("no content type");
-        let wanted = !accepted || is_page(content_type);
-        let content_type = if wanted { content_type.to_owned() } else { String::new() };
-        let limit = if accepted { self.policy.max_answer } else { self.policy.max_error_body };
-        let expected = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
-        let meta = Meta::from_headers(&headers);
-        let foreign = self.route.foreign(&meta).filter(|_| !self.policy.any_cluster);
+        let head = Head::read(&parts, self.request.accepts(parts.status));
+        let limit = if head.accepted { self.policy.max_answer } else { self.policy.max_error_body };
+        let foreign = self.route.foreign(&head.meta).filter(|_| !self.policy.any_cluster);
         if let Some(foreign) = foreign {
-            return self.fail(now, at, judge::foreign(status, foreign));
+            return self.fail(now, at, judge::foreign(head.status, foreign));
         }
-        self.cluster_id = meta.cluster_id.or(self.cluster_id);
-        self.index = self.index.max(meta.etcd_index);
-        let head = Head { status, accepted, meta, content_type };
-        State::Reading { at, head, body: Framer::new(limit, expected), heard: now }
+        self.cluster_id = head.meta.cluster_id.or(self.cluster_id);
+        self.index = self.index.max(head.meta.etcd_index);
+        let body = Framer::new(limit, body_length(&parts.headers));
+        State::Reading { at, head, body, heard: now }
     }
 
     /// The body is as complete as it gets: is it an answer?

@@ -1,6 +1,17 @@
 //! From the pieces of a body to documents, never more than the limit.
 
 use bytes::Bytes;
+use http::{HeaderMap, header};
+
+/// How long a body is, if its head tells that for certain. With so many bytes it is complete.
+#[must_use]
+pub fn body_length(head: &HeaderMap) -> Option<u64> {
+    // What is framed in another way has no length, whatever else is said.
+    if head.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    head.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
 
 /// Gathers a whole body.
 #[derive(Debug)]
