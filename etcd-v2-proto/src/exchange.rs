@@ -37,6 +37,7 @@
 
 mod head;
 mod limits;
+mod part;
 mod patience;
 mod turns;
 
@@ -54,11 +55,11 @@ use crate::framing::{Framer, Overflow, body_length};
 use crate::hop::{self, Hop};
 use crate::judge::{self, Verdict};
 use crate::policy::Policy;
-use crate::request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
+use crate::request::{ClusterId, Document, Encoded, Purpose, Request};
 use crate::tally::Tally;
 
-use limits::Limits;
 use head::Head;
+use limits::Limits;
 use turns::{Next, Turns};
 
 /// One request and its answer. Yields once, or finishes with an error.
@@ -128,18 +129,6 @@ impl<R: Request> Exchange<R> {
         };
         exchange.state = invalid.unwrap_or_else(|| exchange.ask());
         exchange
-    }
-
-    /// What the head of a success said, while its body is being read, and for how long it has been idle
-    /// since, unless some of the body has come.
-    pub(crate) fn head(&self, now: Duration) -> Option<(&Meta, Option<Duration>)> {
-        match &self.state {
-            State::Reading { head, body, heard, .. } if head.accepted => {
-                let idle = body.is_empty().then(|| now.saturating_sub(*heard));
-                Some((&head.meta, idle))
-            }
-            _ => None,
-        }
     }
 
     /// Asks the endpoint at the present position.
@@ -224,22 +213,6 @@ impl<R: Request> Exchange<R> {
         error.marked(self.request.mark().map(|mark| mark.since(self.route.index())))
     }
 
-    /// Within the deadline of a longer conversation.
-    pub(crate) fn until(mut self, deadline: Option<Duration>) -> Self {
-        self.limits.end_by(deadline);
-        self
-    }
-
-    /// When the call has to be over.
-    pub(crate) const fn deadline(&self) -> Option<Duration> {
-        self.limits.deadline()
-    }
-
-    /// What is asked for.
-    pub(crate) const fn request(&self) -> &R {
-        &self.request
-    }
-
     /// The position after an endpoint that is late to answer, if one is.
     fn after_late(&self, now: Duration) -> Option<usize> {
         let State::Asking { hop, began: Some(began), .. } = &self.state else { return None };
@@ -247,16 +220,8 @@ impl<R: Request> Exchange<R> {
         is_late.then(|| self.place(hop) + 1)
     }
 
-    /// Which endpoint of the route a hop leads to.
-    fn place(&self, hop: &Hop) -> usize {
-        hop.position.unwrap_or_else(|| self.turns.position())
-    }
-}
-
-impl<R: Request> Conversation for Exchange<R> {
-    type Item = R::Output;
-
-    fn poll(&mut self, now: Duration) -> Action<R::Output> {
+    /// What becomes of it because it is so late by now, or polled again.
+    pub(crate) fn advance(&mut self, now: Duration) {
         let writes = self.encoded.purpose.writes();
         let waits = match self.state {
             State::Asking { handed_out: true, .. } if writes => {
@@ -275,6 +240,10 @@ impl<R: Request> Conversation for Exchange<R> {
         if waits && self.limits.are_over(now) {
             self.handle(now, Event::Elapsed);
         }
+    }
+
+    /// What to do next.
+    pub(crate) fn action(&mut self, now: Duration) -> Action<R::Output> {
         match &mut self.state {
             State::Asking { hop, began, handed_out } => {
                 *handed_out = true;
@@ -290,12 +259,26 @@ impl<R: Request> Conversation for Exchange<R> {
                 Action::Read { timeout }
             }
             State::Resting { until } => Action::Wait(until.saturating_sub(now)),
-            _ => match mem::replace(&mut self.state, State::Over) {
+            State::Failed(_) => Action::Finish(self.take_error().map_or(Ok(()), Err)),
+            State::Answered(_) | State::Over => match mem::replace(&mut self.state, State::Over) {
                 State::Answered(answer) => Action::Yield(answer),
-                State::Failed(error) => Action::Finish(Err(self.conclude(error))),
                 _ => Action::Finish(Ok(())),
             },
         }
+    }
+
+    /// Which endpoint of the route a hop leads to.
+    fn place(&self, hop: &Hop) -> usize {
+        hop.position.unwrap_or_else(|| self.turns.position())
+    }
+}
+
+impl<R: Request> Conversation for Exchange<R> {
+    type Item = R::Output;
+
+    fn poll(&mut self, now: Duration) -> Action<R::Output> {
+        self.advance(now);
+        self.action(now)
     }
 
     fn handle(&mut self, now: Duration, event: Event) {
