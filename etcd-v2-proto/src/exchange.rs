@@ -7,7 +7,7 @@
 //! | asking | any other head | reading |
 //! | asking | failed before sending | *not sent* |
 //! | asking | failed after sending, elapsed | *unknown* |
-//! | reading | chunk | reading; too large: as the end, or *applied* if it is a success |
+//! | reading | chunk | reading; the last of a known length: as the end; too large: as the end, or *applied* if it is a success |
 //! | reading | end of a success | answered; undecodable: *applied* |
 //! | reading | end of a refusal | *rejected* or *unknown*, by status and body |
 //! | reading | failed, elapsed | as the end, or *applied* if it is a success |
@@ -309,6 +309,7 @@ impl<R: Request> Conversation for Exchange<R> {
             }
             (State::Reading { at, head, mut body, .. }, Event::Chunk(chunk)) => {
                 match body.push(&chunk) {
+                    Ok(()) if body.is_whole() => self.judge(now, at, head, body.take()),
                     Ok(()) => State::Reading { at, head, body, heard: now },
                     Err(Overflow { limit }) if head.accepted => {
                         let kind = ErrorKind::TooLarge { limit };

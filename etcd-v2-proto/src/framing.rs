@@ -18,6 +18,8 @@ pub fn body_length(head: &HeaderMap) -> Option<u64> {
 pub(crate) struct Framer {
     body: Vec<u8>,
     limit: usize,
+    /// How many bytes were announced.
+    expected: Option<usize>,
 }
 
 /// The body is larger than the limit, in bytes; what was within it is kept.
@@ -31,8 +33,9 @@ impl Framer {
     pub(crate) fn new(limit: usize, expected: Option<u64>) -> Self {
         /// More than that is not set aside on the mere word of a server.
         const TRUSTED: usize = 1 << 20;
-        let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or(0);
-        Self { body: Vec::with_capacity(expected.min(limit).min(TRUSTED)), limit }
+        let expected = expected.and_then(|expected| usize::try_from(expected).ok());
+        let room = expected.unwrap_or(0).min(limit).min(TRUSTED);
+        Self { body: Vec::with_capacity(room), limit, expected }
     }
 
     pub(crate) fn push(&mut self, chunk: &Bytes) -> Result<(), Overflow> {
@@ -43,6 +46,11 @@ impl Framer {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.body.is_empty()
+    }
+
+    /// Whether all that was announced is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.expected == Some(self.body.len())
     }
 
     pub(crate) fn take(self) -> Vec<u8> {
