@@ -160,9 +160,10 @@ impl Shared {
 pub(crate) struct Learning<C: Conversation> {
     conversation: C,
     shared: Arc<Shared>,
-    /// When something last happened, by the driver's clock and by ours: a driver that is dropped tells
-    /// no time any more.
-    last: (Duration, Instant),
+    /// When something last happened, by the driver's clock.
+    now: Duration,
+    /// When it began, by ours: a driver that is dropped tells no time any more.
+    began: Instant,
     /// The last advice that the cluster took.
     followed: Option<Detour>,
     attempts: Attempts,
@@ -171,9 +172,9 @@ pub(crate) struct Learning<C: Conversation> {
 
 impl<C: Conversation> Learning<C> {
     fn new(conversation: C, shared: Arc<Shared>) -> Self {
-        let last = (Duration::ZERO, Instant::now());
+        let (now, began) = (Duration::ZERO, Instant::now());
         let (attempts, span) = (Attempts::default(), Span::of(&conversation));
-        Self { conversation, shared, last, followed: None, attempts, span }
+        Self { conversation, shared, now, began, followed: None, attempts, span }
     }
 
     /// What everything that happens in it is to be told within.
@@ -245,7 +246,7 @@ impl<C: Conversation> Conversation for Learning<C> {
     type Item = C::Item;
 
     fn poll(&mut self, now: Duration) -> Action<C::Item> {
-        self.last = (now, Instant::now());
+        self.now = now;
         // An action is large, so it is not put aside unless somebody wants to see it.
         if !self.is_observed() {
             return self.conversation.poll(now);
@@ -271,8 +272,7 @@ impl<C: Conversation> Conversation for Learning<C> {
 
 impl<C: Conversation> Drop for Learning<C> {
     fn drop(&mut self) {
-        let (told, heard) = self.last;
-        let now = told.saturating_add(heard.elapsed());
+        let now = self.now.max(self.began.elapsed());
         self.span.clone().within(|| {
             self.attempts.abandoned(now, &self.shared);
             self.learn(now);

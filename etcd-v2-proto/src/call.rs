@@ -27,8 +27,9 @@ use crate::start::Start;
 
 /// One request and its answer; see the [module](self). Yields once, or finishes with an error.
 pub struct Call<R: Request> {
-    start: Start,
     exchange: Exchange<R>,
+    /// For the pauses of a resolution.
+    seed: u64,
     /// Whether a change that is like ours is ours.
     trusting: bool,
     resolving: Option<Box<(Resolve, Error)>>,
@@ -36,10 +37,10 @@ pub struct Call<R: Request> {
 
 impl<R: Request> Call<R> {
     /// A call that begins now.
-    pub fn new(request: R, mut start: Start) -> Self {
-        let now = start.now;
-        let exchange = start.exchange(request, now);
-        Self { start, exchange, trusting: true, resolving: None }
+    pub fn new(request: R, start: Start) -> Self {
+        let Start { route, policy, seed, now } = start;
+        let exchange = Exchange::new(request, route, policy, seed, now);
+        Self { exchange, seed, trusting: true, resolving: None }
     }
 
     /// The same where rivals may well write the same value on the same condition: what looks like our
@@ -62,9 +63,8 @@ impl<R: Request> Call<R> {
         if !is_open || error.mark().is_none_or(|mark| mark.guard().is_none()) {
             return Err(error);
         }
-        self.start.follow(&self.exchange, now);
-        self.start.now = now;
-        let resolve = Resolve::until(&error, self.start.clone(), self.exchange.deadline());
+        let start = self.exchange.continuation(self.seed, now);
+        let resolve = Resolve::until(&error, start, self.exchange.deadline());
         self.resolving = Some(Box::new((resolve, error)));
         Ok(())
     }
@@ -104,13 +104,13 @@ impl<R: Request> Conversation for Call<R> {
 
     fn poll(&mut self, now: Duration) -> Action<R::Output> {
         if self.resolving.is_none() {
-            match self.exchange.poll(now) {
-                Action::Finish(Err(error)) => {
-                    if let Err(error) = self.fail(now, error) {
-                        return Action::Finish(Err(error));
-                    }
-                }
-                action => return action,
+            self.exchange.advance(now);
+            // An action is large, so it is not put aside to look at it.
+            let Some(error) = self.exchange.take_error() else {
+                return self.exchange.action(now);
+            };
+            if let Err(error) = self.fail(now, error) {
+                return Action::Finish(Err(error));
             }
         }
         let Some((resolve, _)) = self.resolving.as_deref_mut() else {

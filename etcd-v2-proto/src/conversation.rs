@@ -80,7 +80,8 @@ pub enum Action<T> {
     },
     /// Read more of the body of the response.
     ///
-    /// Answered by [`Event::Chunk`], [`Event::End`] or [`Event::Failed`].
+    /// Answered by [`Event::Chunk`], [`Event::End`] or [`Event::Failed`]. Where `Content-Length` tells how
+    /// long the body is, the end may not be asked for: the connection is free with the last byte.
     Read {
         /// The longest silence to put up with, or `None` for any.
         timeout: Option<Duration>,

@@ -7,7 +7,7 @@
 //! | asking | any other head | reading |
 //! | asking | failed before sending | *not sent* |
 //! | asking | failed after sending, elapsed | *unknown* |
-//! | reading | chunk | reading; too large: as the end, or *applied* if it is a success |
+//! | reading | chunk | reading; the last of a known length: as the end; too large: as the end, or *applied* if it is a success |
 //! | reading | end of a success | answered; undecodable: *applied* |
 //! | reading | end of a refusal | *rejected* or *unknown*, by status and body |
 //! | reading | failed, elapsed | as the end, or *applied* if it is a success |
@@ -35,7 +35,9 @@
 //! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
+mod head;
 mod limits;
+mod part;
 mod patience;
 mod turns;
 
@@ -45,18 +47,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::response::Parts;
-use http::{StatusCode, header};
 
 use crate::cluster::{Detour, Route};
 use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage};
-use crate::error::{Error, ErrorKind, Outcome, is_page};
-use crate::framing::{Framer, Overflow};
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::framing::{Framer, Overflow, body_length};
 use crate::hop::{self, Hop};
 use crate::judge::{self, Verdict};
 use crate::policy::Policy;
-use crate::request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
+use crate::request::{ClusterId, Document, Encoded, Purpose, Request};
 use crate::tally::Tally;
 
+use head::Head;
 use limits::Limits;
 use turns::{Next, Turns};
 
@@ -101,16 +103,6 @@ enum State<T> {
     Over,
 }
 
-/// What is kept of a head; the rest would pin the buffer it was read into.
-struct Head {
-    status: StatusCode,
-    /// Whether the request takes this status for an answer.
-    accepted: bool,
-    meta: Meta,
-    /// Only of refusals and of web pages.
-    content_type: String,
-}
-
 impl<R: Request> Exchange<R> {
     /// An exchange that begins `now`. `seed` makes its pauses differ from those of other clients.
     pub fn new(request: R, route: Route, policy: Arc<Policy>, seed: u64, now: Duration) -> Self {
@@ -139,18 +131,6 @@ impl<R: Request> Exchange<R> {
         exchange
     }
 
-    /// What the head of a success said, while its body is being read, and for how long it has been idle
-    /// since, unless some of the body has come.
-    pub(crate) fn head(&self, now: Duration) -> Option<(&Meta, Option<Duration>)> {
-        match &self.state {
-            State::Reading { head, body, heard, .. } if head.accepted => {
-                let idle = body.is_empty().then(|| now.saturating_sub(*heard));
-                Some((&head.meta, idle))
-            }
-            _ => None,
-        }
-    }
-
     /// Asks the endpoint at the present position.
     fn ask(&mut self) -> State<R::Output> {
         match Hop::to(&self.route, self.turns.position(), &self.encoded) {
@@ -163,26 +143,19 @@ impl<R: Request> Exchange<R> {
         }
     }
 
-    fn read(&mut self, now: Duration, hop: &Hop, head: Parts) -> State<R::Output> {
-        let Parts { status, headers, .. } = head;
+    fn read(&mut self, now: Duration, hop: &Hop, parts: Parts) -> State<R::Output> {
         let at = self.place(hop);
         self.preferred = at;
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let accepted = self.request.accepts(status);
-        let content_type = text(header::CONTENT_TYPE).unwrap_or("no content type");
-        let wanted = !accepted || is_page(content_type);
-        let content_type = if wanted { content_type.to_owned() } else { String::new() };
-        let limit = if accepted { self.policy.max_answer } else { self.policy.max_error_body };
-        let expected = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
-        let meta = Meta::from_headers(&headers);
-        let foreign = self.route.foreign(&meta).filter(|_| !self.policy.any_cluster);
+        let head = Head::read(&parts, self.request.accepts(parts.status));
+        let limit = if head.accepted { self.policy.max_answer } else { self.policy.max_error_body };
+        let foreign = self.route.foreign(&head.meta).filter(|_| !self.policy.any_cluster);
         if let Some(foreign) = foreign {
-            return self.fail(now, at, judge::foreign(status, foreign));
+            return self.fail(now, at, judge::foreign(head.status, foreign));
         }
-        self.cluster_id = meta.cluster_id.or(self.cluster_id);
-        self.index = self.index.max(meta.etcd_index);
-        let head = Head { status, accepted, meta, content_type };
-        State::Reading { at, head, body: Framer::new(limit, expected), heard: now }
+        self.cluster_id = head.meta.cluster_id.or(self.cluster_id);
+        self.index = self.index.max(head.meta.etcd_index);
+        let body = Framer::new(limit, body_length(&parts.headers));
+        State::Reading { at, head, body, heard: now }
     }
 
     /// The body is as complete as it gets: is it an answer?
@@ -240,22 +213,6 @@ impl<R: Request> Exchange<R> {
         error.marked(self.request.mark().map(|mark| mark.since(self.route.index())))
     }
 
-    /// Within the deadline of a longer conversation.
-    pub(crate) fn until(mut self, deadline: Option<Duration>) -> Self {
-        self.limits.end_by(deadline);
-        self
-    }
-
-    /// When the call has to be over.
-    pub(crate) const fn deadline(&self) -> Option<Duration> {
-        self.limits.deadline()
-    }
-
-    /// What is asked for.
-    pub(crate) const fn request(&self) -> &R {
-        &self.request
-    }
-
     /// The position after an endpoint that is late to answer, if one is.
     fn after_late(&self, now: Duration) -> Option<usize> {
         let State::Asking { hop, began: Some(began), .. } = &self.state else { return None };
@@ -263,16 +220,8 @@ impl<R: Request> Exchange<R> {
         is_late.then(|| self.place(hop) + 1)
     }
 
-    /// Which endpoint of the route a hop leads to.
-    fn place(&self, hop: &Hop) -> usize {
-        hop.position.unwrap_or_else(|| self.turns.position())
-    }
-}
-
-impl<R: Request> Conversation for Exchange<R> {
-    type Item = R::Output;
-
-    fn poll(&mut self, now: Duration) -> Action<R::Output> {
+    /// What becomes of it because it is so late by now, or polled again.
+    pub(crate) fn advance(&mut self, now: Duration) {
         let writes = self.encoded.purpose.writes();
         let waits = match self.state {
             State::Asking { handed_out: true, .. } if writes => {
@@ -291,6 +240,10 @@ impl<R: Request> Conversation for Exchange<R> {
         if waits && self.limits.are_over(now) {
             self.handle(now, Event::Elapsed);
         }
+    }
+
+    /// What to do next.
+    pub(crate) fn action(&mut self, now: Duration) -> Action<R::Output> {
         match &mut self.state {
             State::Asking { hop, began, handed_out } => {
                 *handed_out = true;
@@ -306,12 +259,26 @@ impl<R: Request> Conversation for Exchange<R> {
                 Action::Read { timeout }
             }
             State::Resting { until } => Action::Wait(until.saturating_sub(now)),
-            _ => match mem::replace(&mut self.state, State::Over) {
+            State::Failed(_) => Action::Finish(self.take_error().map_or(Ok(()), Err)),
+            State::Answered(_) | State::Over => match mem::replace(&mut self.state, State::Over) {
                 State::Answered(answer) => Action::Yield(answer),
-                State::Failed(error) => Action::Finish(Err(self.conclude(error))),
                 _ => Action::Finish(Ok(())),
             },
         }
+    }
+
+    /// Which endpoint of the route a hop leads to.
+    fn place(&self, hop: &Hop) -> usize {
+        hop.position.unwrap_or_else(|| self.turns.position())
+    }
+}
+
+impl<R: Request> Conversation for Exchange<R> {
+    type Item = R::Output;
+
+    fn poll(&mut self, now: Duration) -> Action<R::Output> {
+        self.advance(now);
+        self.action(now)
     }
 
     fn handle(&mut self, now: Duration, event: Event) {
@@ -342,6 +309,7 @@ impl<R: Request> Conversation for Exchange<R> {
             }
             (State::Reading { at, head, mut body, .. }, Event::Chunk(chunk)) => {
                 match body.push(&chunk) {
+                    Ok(()) if body.is_whole() => self.judge(now, at, head, body.take()),
                     Ok(()) => State::Reading { at, head, body, heard: now },
                     Err(Overflow { limit }) if head.accepted => {
                         let kind = ErrorKind::TooLarge { limit };

@@ -1,12 +1,25 @@
 //! From the pieces of a body to documents, never more than the limit.
 
 use bytes::Bytes;
+use http::{HeaderMap, header};
+
+/// How long a body is, if its head tells that for certain. With so many bytes it is complete.
+#[must_use]
+pub fn body_length(head: &HeaderMap) -> Option<u64> {
+    // What is framed in another way has no length, whatever else is said.
+    if head.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    head.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
 
 /// Gathers a whole body.
 #[derive(Debug)]
 pub(crate) struct Framer {
     body: Vec<u8>,
     limit: usize,
+    /// How many bytes were announced.
+    expected: Option<usize>,
 }
 
 /// The body is larger than the limit, in bytes; what was within it is kept.
@@ -20,8 +33,9 @@ impl Framer {
     pub(crate) fn new(limit: usize, expected: Option<u64>) -> Self {
         /// More than that is not set aside on the mere word of a server.
         const TRUSTED: usize = 1 << 20;
-        let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or(0);
-        Self { body: Vec::with_capacity(expected.min(limit).min(TRUSTED)), limit }
+        let expected = expected.and_then(|expected| usize::try_from(expected).ok());
+        let room = expected.unwrap_or(0).min(limit).min(TRUSTED);
+        Self { body: Vec::with_capacity(room), limit, expected }
     }
 
     pub(crate) fn push(&mut self, chunk: &Bytes) -> Result<(), Overflow> {
@@ -32,6 +46,11 @@ impl Framer {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.body.is_empty()
+    }
+
+    /// Whether all that was announced is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.expected == Some(self.body.len())
     }
 
     pub(crate) fn take(self) -> Vec<u8> {

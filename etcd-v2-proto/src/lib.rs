@@ -109,6 +109,7 @@ pub use error::{
     Invalid, Outcome, RedirectError, Unexpected,
 };
 pub use exchange::Exchange;
+pub use framing::body_length;
 pub use interrupt::{Hook, Interrupt, Reason};
 pub use json::Malformed;
 pub use mirror::Mirror;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{ErrorKind, Invalid};
 use crate::keys::Mark;
@@ -215,22 +215,34 @@ impl Meta {
     /// Reads them from the head of an answer; what makes no sense counts as missing.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        static CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
-        static ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
-        static RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
-        static RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        // A header that is no number counts as missing: the write it came with did happen.
-        let number = |name| text(name).and_then(|text| text.parse().ok());
-        Self {
-            etcd_index: number(&ETCD_INDEX),
-            raft_index: number(&RAFT_INDEX),
-            raft_term: number(&RAFT_TERM),
-            cluster_id: text(&CLUSTER_ID)
-                .and_then(|text| u64::from_str_radix(text, 16).ok())
-                .map(ClusterId),
+        let mut meta = Self::default();
+        for (name, value) in headers {
+            meta.note(name.as_str(), value);
+        }
+        meta
+    }
+
+    /// Takes note of a header, if it is one of them. The first one of a name counts.
+    pub(crate) fn note(&mut self, name: &str, value: &HeaderValue) {
+        match name {
+            "x-etcd-index" => self.etcd_index = self.etcd_index.or_else(|| number(value, 10)),
+            "x-raft-index" => self.raft_index = self.raft_index.or_else(|| number(value, 10)),
+            "x-raft-term" => self.raft_term = self.raft_term.or_else(|| number(value, 10)),
+            "x-etcd-cluster-id" => {
+                self.cluster_id = self.cluster_id.or_else(|| number(value, 16).map(ClusterId));
+            }
+            _ => {}
         }
     }
+}
+
+/// A header that is no number counts as missing: the write it came with did happen.
+fn number(value: &HeaderValue, radix: u32) -> Option<u64> {
+    let digits = value.as_bytes();
+    let append = |number: u64, byte: &u8| {
+        number.checked_mul(radix.into())?.checked_add(char::from(*byte).to_digit(radix)?.into())
+    };
+    digits.iter().try_fold(0, append).filter(|_| !digits.is_empty())
 }
 
 /// The identity of a cluster; etcd writes it as hexadecimal digits without padding.

@@ -33,8 +33,9 @@ impl<C: Conversation> AsyncRun<C> {
     /// Dropped half-way, it may be asked again: reads start over, while a write that may have left
     /// ends the conversation with an error that says so.
     pub async fn next(&mut self) -> Option<Result<C::Item, Error>> {
+        let mut now = self.now();
         loop {
-            let event = match self.conversation.poll(self.now()) {
+            let event = match self.conversation.poll(now) {
                 Action::Send { request, timing } => {
                     self.body = None;
                     match self.transport.send(request, timing, &self.interrupt).await {
@@ -62,7 +63,9 @@ impl<C: Conversation> AsyncRun<C> {
             if matches!(event, Event::End | Event::Failed(_)) {
                 self.body = None;
             }
-            self.conversation.handle(self.now(), event);
+            // Until something is waited for again, no time passes: looking at the clock is dear.
+            now = self.now();
+            self.conversation.handle(now, event);
         }
     }
 
@@ -114,8 +117,9 @@ impl<C: Conversation> Iterator for BlockingRun<C> {
 
     /// Carries on until there is something to tell; `None` after the end.
     fn next(&mut self) -> Option<Self::Item> {
+        let mut now = self.now();
         loop {
-            let event = match self.conversation.poll(self.now()) {
+            let event = match self.conversation.poll(now) {
                 Action::Send { request, timing } => {
                     self.body = None;
                     match self.transport.send(request, timing, &self.interrupt) {
@@ -146,7 +150,9 @@ impl<C: Conversation> Iterator for BlockingRun<C> {
             if matches!(event, Event::End | Event::Failed(_)) {
                 self.body = None;
             }
-            self.conversation.handle(self.now(), event);
+            // Until something is waited for again, no time passes: looking at the clock is dear.
+            now = self.now();
+            self.conversation.handle(now, event);
         }
     }
 }

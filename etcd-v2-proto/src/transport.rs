@@ -43,7 +43,8 @@ pub trait AsyncTransport: fmt::Debug + Send + Sync {
 
 /// The body of an answer, read by an asynchronous caller.
 ///
-/// Dropped before its end, it closes the connection.
+/// Dropped before its end, it closes the connection. A body whose length the head told ends with its last
+/// byte: that nothing follows may not be asked for.
 pub trait AsyncBody: Send {
     /// The next piece, or `None` after the last one.
     ///
@@ -85,7 +86,8 @@ pub trait BlockingTransport: fmt::Debug + Send + Sync {
 
 /// The body of an answer, read by a blocking caller.
 ///
-/// Dropped before its end, it closes the connection.
+/// Dropped before its end, it closes the connection. A body whose length the head told ends with its last
+/// byte: that nothing follows may not be asked for.
 pub trait BlockingBody: Send {
     /// The next piece, or `None` after the last one.
     ///

@@ -11,7 +11,7 @@ use etcd_v2_proto::{AsyncBody, Failure, Stage};
 use http::Version;
 use hyper::body::{Body as _, Incoming};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::failure;
@@ -21,7 +21,8 @@ use crate::pool::Pool;
 pub(crate) struct Body {
     incoming: Incoming,
     source: Source,
-    silence: Silence,
+    /// Whether the timer of the connection is set for the piece that is awaited now.
+    is_timed: bool,
 }
 
 /// Where the pieces come from.
@@ -29,19 +30,11 @@ enum Source {
     /// A connection that may serve another request afterwards.
     Kept(Connection, Arc<Pool>),
     /// A connection that ends with this answer.
-    Last(#[expect(dead_code, reason = "closes the connection when it is dropped")] Connection),
+    Last(Connection),
     /// Nothing more is to come.
     Ended,
     /// The connection broke.
     Broken,
-}
-
-/// Measures how long nothing has come.
-#[derive(Default)]
-struct Silence {
-    timer: Option<Pin<Box<Sleep>>>,
-    /// Whether the timer is set for the piece that is awaited now.
-    is_set: bool,
 }
 
 impl Body {
@@ -58,7 +51,7 @@ impl Body {
             // with headers of its own.
             Source::Last(connection)
         };
-        let mut body = Self { incoming, source, silence: Silence::default() };
+        let mut body = Self { incoming, source, is_timed: false };
         body.look_for_the_end();
         body
     }
@@ -74,6 +67,32 @@ impl Body {
         if let Source::Kept(connection, pool) = mem::replace(&mut self.source, Source::Ended) {
             pool.put(connection);
         }
+    }
+
+    /// Becomes ready when the limit is reached, counted from the first time of asking for a piece.
+    fn poll_silence(
+        &mut self,
+        context: &mut Context<'_>,
+        limit: Option<Duration>,
+    ) -> Poll<Failure> {
+        let (Source::Kept(Connection { timer, .. }, _) | Source::Last(Connection { timer, .. })) =
+            &mut self.source
+        else {
+            return Poll::Pending;
+        };
+        let Some(limit) = limit else { return Poll::Pending };
+        if !self.is_timed {
+            if timer.is_new()
+                && let Err(error) = Handle::try_current()
+            {
+                return Poll::Ready(Failure::after_send(error));
+            }
+            // A moment that the clock cannot express never comes.
+            let Some(moment) = Instant::now().checked_add(limit) else { return Poll::Pending };
+            timer.set(moment);
+            self.is_timed = true;
+        }
+        timer.poll(context).map(|()| Failure::timed_out(Stage::AfterSend))
     }
 }
 
@@ -93,7 +112,7 @@ impl AsyncBody for Body {
         loop {
             match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.silence.is_set = false;
+                    self.is_timed = false;
                     self.look_for_the_end();
                     // Trailers say nothing that is used here.
                     if let Ok(data) = frame.into_data()
@@ -110,33 +129,8 @@ impl AsyncBody for Body {
                     self.end();
                     return Poll::Ready(Ok(None));
                 }
-                Poll::Pending => return self.silence.poll(context, timeout).map(Err),
+                Poll::Pending => return self.poll_silence(context, timeout).map(Err),
             }
         }
-    }
-}
-
-impl Silence {
-    /// Becomes ready when the limit is reached, counted from the first time of asking for a piece.
-    fn poll(&mut self, context: &mut Context<'_>, limit: Option<Duration>) -> Poll<Failure> {
-        let Some(limit) = limit else { return Poll::Pending };
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if !self.is_set {
-                    // A moment that the clock cannot express never comes.
-                    let Some(deadline) = Instant::now().checked_add(limit) else {
-                        return Poll::Pending;
-                    };
-                    timer.as_mut().reset(deadline);
-                }
-                timer
-            }
-            empty => match Handle::try_current() {
-                Ok(_) => empty.insert(Box::pin(tokio::time::sleep(limit))),
-                Err(error) => return Poll::Ready(Failure::after_send(error)),
-            },
-        };
-        self.is_set = true;
-        timer.as_mut().poll(context).map(|()| Failure::timed_out(Stage::AfterSend))
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 
 use etcd_v2_proto::proxy::{Proxy, Tunnel};
@@ -73,13 +73,14 @@ where
         let connector = self.template.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
             let Plan { origin, uri, proxy, tunnel, http, runtime, .. } = plan;
-            let opening = open(connector, uri, proxy, tunnel);
+            let opening = pin!(open(connector, uri, proxy, tunnel));
             let opened = patience.wait(Step::Connecting, opening).await?;
             let stream = opened.map_err(Failure::before_send)?;
             patience.check(Stage::BeforeSend)?;
             #[cfg(feature = "tls")]
             if let Some(session) = plan.session {
-                let shaken = patience.wait(Step::Handshake, session.begin(stream)).await?;
+                let shaking = pin!(session.begin(stream));
+                let shaken = patience.wait(Step::Handshake, shaking).await?;
                 let stream = shaken.map_err(Failure::before_send)?;
                 patience.check(Stage::BeforeSend)?;
                 return serve(stream, origin, http, &runtime).await;

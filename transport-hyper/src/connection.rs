@@ -1,6 +1,7 @@
 //! One connection: hyper's handle, and the task that reads and writes.
 
 use std::error::Error as _;
+use std::ptr;
 
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
@@ -12,9 +13,10 @@ use tokio::runtime;
 use tokio::task::JoinHandle;
 
 use crate::outgoing::Outgoing;
+use crate::timer::Timer;
 
 /// Whom a connection leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq)]
 pub(crate) struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
@@ -26,24 +28,34 @@ impl Origin {
     }
 }
 
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (&self.authority, &other.authority);
+        // Mostly they are copies of the same text.
+        self.scheme == other.scheme && (ptr::eq(one.as_str(), two.as_str()) || one == two)
+    }
+}
+
 /// A connection that is not shared with anybody; dropped, it closes at once.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) origin: Origin,
     /// Who runs the task. A runtime that is not run at present would leave a request lying.
     pub(crate) runtime: runtime::Id,
+    /// For the limits of the answers.
+    pub(crate) timer: Timer,
     sender: SendRequest<Outgoing>,
     task: JoinHandle<Result<(), Error>>,
 }
 
 impl Connection {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         origin: Origin,
         runtime: runtime::Id,
         sender: SendRequest<Outgoing>,
         task: JoinHandle<Result<(), Error>>,
     ) -> Self {
-        Self { origin, runtime, sender, task }
+        Self { origin, runtime, timer: Timer::default(), sender, task }
     }
 
     /// Whether the next request can be written here and now.

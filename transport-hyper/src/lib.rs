@@ -80,12 +80,14 @@
 //! off. A connector that does TLS itself goes in by [`Builder::connector_with_tls`].
 
 use std::fmt;
-use std::pin::pin;
+use std::future::ready;
+use std::mem;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
+use etcd_v2_proto::proxy::Proxy;
 use etcd_v2_proto::{AsyncBody, AsyncTransport, Failure, Interrupt, Stage, Timing};
 use http::Request;
 use http::response::Parts;
@@ -94,6 +96,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Origin};
+use crate::outgoing::Outgoing;
 use crate::patience::{Patience, Step};
 use crate::pool::Pool;
 use crate::reach::Reach;
@@ -109,6 +112,7 @@ mod plain;
 mod pool;
 mod reach;
 mod tcp;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod tunnel;
@@ -156,68 +160,104 @@ impl HyperTransport {
         None
     }
 
-    /// Hands out the answer, and its connection with it unless there is nothing left to read.
-    fn answer(
+    /// Sends a request that no kept connection took.
+    async fn send_anew(
         &self,
-        connection: Connection,
-        response: http::Response<Incoming>,
-    ) -> (Parts, Box<dyn AsyncBody>) {
-        let (head, incoming) = response.into_parts();
-        let body = body::Body::new(incoming, connection, &self.pool, head.version);
-        (head, Box::new(body))
-    }
-}
-
-#[async_trait]
-impl AsyncTransport for HyperTransport {
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
-    }
-
-    async fn send(
-        &self,
-        request: Request<Bytes>,
-        timing: Timing,
-        interrupt: &Interrupt,
-    ) -> Result<(Parts, Box<dyn AsyncBody>), Failure> {
-        let runtime = Handle::try_current().map_err(Failure::unsupported)?;
-        let proxy = self.reach.proxy_for(request.uri())?;
-        let (origin, mut request) =
-            outgoing::split(request, proxy).map_err(Failure::before_send)?;
-        let mut timer = pin!(None);
-        let started = Instant::now();
-        let mut patience = Patience::new(started, timing, interrupt, timer.as_mut());
-        patience.check(Stage::BeforeSend)?;
-
-        if let Some(mut connection) = self.reuse(&origin, &runtime, started).await {
-            match patience.wait(Step::Answer, connection.send(request)).await? {
-                Ok(response) => return Ok(self.answer(connection, response)),
-                // Never written: the connection was dead.
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(failure::after_send(error.into_error())),
-                },
-            }
-        }
-
+        origin: Origin,
+        request: Request<Outgoing>,
+        proxy: Option<&Proxy>,
+        mut patience: Patience<'_>,
+        runtime: Handle,
+    ) -> Result<Answer, Failure> {
         let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
-        match patience.wait(Step::Answer, connection.send(request)).await? {
-            Ok(response) => Ok(self.answer(connection, response)),
+        let answer = pin!(connection.send(request));
+        match patience.wait(Step::Answer, answer).await? {
+            Ok(response) => Ok(self.answer(connection, response, patience)),
             Err(error) if error.message().is_some() => {
-                let end = connection.end(error.into_error());
+                let end = pin!(connection.end(error.into_error()));
                 Err(failure::before_send(patience.wait(Step::Connecting, end).await?))
             }
             Err(error) => Err(failure::after_send(error.into_error())),
         }
     }
 
-    async fn sleep(&self, pause: Duration, interrupt: &Interrupt) -> Result<(), Failure> {
-        Handle::try_current().map_err(Failure::unsupported)?;
-        let mut timer = pin!(None);
-        let timing = Timing::default();
-        Patience::new(Instant::now(), timing, interrupt, timer.as_mut())
-            .wait(Step::Connecting, tokio::time::sleep(pause))
-            .await
+    /// Hands out the answer, and its connection with it unless there is nothing left to read.
+    fn answer(
+        &self,
+        mut connection: Connection,
+        response: http::Response<Incoming>,
+        patience: Patience<'_>,
+    ) -> Answer {
+        connection.timer = patience.timer;
+        let (head, incoming) = response.into_parts();
+        let body = body::Body::new(incoming, connection, &self.pool, head.version);
+        (head, Box::new(body))
+    }
+}
+
+type Answer = (Parts, Box<dyn AsyncBody>);
+
+// Without the attribute of `async_trait`, which makes a future keep each argument twice. That of `send` is
+// just small enough for what allocators have at hand.
+impl AsyncTransport for HyperTransport {
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    fn send<'a, 'b, 'c>(
+        &'a self,
+        request: Request<Bytes>,
+        timing: Timing,
+        interrupt: &'b Interrupt,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>>
+    where
+        Self: 'c,
+        'a: 'c,
+        'b: 'c,
+    {
+        let proxy = match self.reach.proxy_for(request.uri()) {
+            Ok(proxy) => proxy,
+            Err(failure) => return Box::pin(ready(Err(failure))),
+        };
+        let (origin, mut request) = match outgoing::split(request, proxy) {
+            Ok(errand) => errand,
+            Err(error) => return Box::pin(ready(Err(Failure::before_send(error)))),
+        };
+        Box::pin(async move {
+            let runtime = Handle::try_current().map_err(Failure::unsupported)?;
+            let mut patience = Patience::new(timing, interrupt);
+            patience.check(Stage::BeforeSend)?;
+            if let Some(mut connection) = self.reuse(&origin, &runtime, patience.started).await {
+                patience.timer = mem::take(&mut connection.timer);
+                let answer = pin!(connection.send(request));
+                match patience.wait(Step::Answer, answer).await? {
+                    Ok(response) => return Ok(self.answer(connection, response, patience)),
+                    // Never written: the connection was dead.
+                    Err(mut error) => match error.take_message() {
+                        Some(unsent) => request = unsent,
+                        None => return Err(failure::after_send(error.into_error())),
+                    },
+                }
+            }
+            Box::pin(self.send_anew(origin, request, proxy, patience, runtime)).await
+        })
+    }
+
+    fn sleep<'a, 'b, 'c>(
+        &'a self,
+        pause: Duration,
+        interrupt: &'b Interrupt,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'c>>
+    where
+        Self: 'c,
+        'a: 'c,
+        'b: 'c,
+    {
+        Box::pin(async move {
+            Handle::try_current().map_err(Failure::unsupported)?;
+            let sleep = pin!(tokio::time::sleep(pause));
+            Patience::new(Timing::default(), interrupt).wait(Step::Connecting, sleep).await
+        })
     }
 }
 

@@ -27,8 +27,10 @@ pub(crate) fn split(
     request: Request<Bytes>,
     proxy: Option<&Proxy>,
 ) -> io::Result<(Origin, Request<Outgoing>)> {
-    let (mut head, body) = request.into_parts();
-    let (Some(scheme), Some(authority)) = (head.uri.scheme(), head.uri.authority()) else {
+    // Changed in place: a request is large, and taking it apart and together again moves it twice.
+    let mut request = request.map(Outgoing);
+    let uri = request.uri_mut();
+    let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the URI is not absolute"));
     };
     let origin = Origin { scheme: scheme.clone(), authority: authority.clone() };
@@ -36,21 +38,22 @@ pub(crate) fn split(
         // A tunnel leads to the server itself; otherwise the proxy has to be told all of the URI.
         Some(proxy) if !origin.is_https() => {
             if let Some(authorization) = proxy.authorization() {
-                head.headers.insert(PROXY_AUTHORIZATION, authorization);
+                request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
             }
         }
         _ => {
-            let path = mem::take(&mut head.uri).into_parts().path_and_query;
-            head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+            let path = mem::take(uri).into_parts().path_and_query;
+            *uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         }
     }
-    head.version = Version::HTTP_11;
+    *request.version_mut() = Version::HTTP_11;
     // The server has to be told that nothing follows where it expects something. hyper says how long
     // a body is, but takes an empty one for none.
-    if body.is_empty() && (head.method == Method::PUT || head.method == Method::POST) {
-        head.headers.insert(CONTENT_LENGTH, const { HeaderValue::from_static("0") });
+    let takes_body = request.method() == Method::PUT || request.method() == Method::POST;
+    if takes_body && request.body().is_end_stream() {
+        request.headers_mut().insert(CONTENT_LENGTH, const { HeaderValue::from_static("0") });
     }
-    Ok((origin, Request::from_parts(head, Outgoing(body))))
+    Ok((origin, request))
 }
 
 impl Body for Outgoing {

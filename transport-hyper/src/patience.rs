@@ -1,20 +1,21 @@
 //! How long a call may take, and who may end it sooner.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 
 use etcd_v2_proto::{Failure, Interrupt, Stage, Timing};
-use tokio::task::unconstrained;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
+
+use crate::timer::Timer;
 
 /// The limits of one call, counted from its start, and its interrupt.
 pub(crate) struct Patience<'a> {
-    started: Instant,
+    pub(crate) started: Instant,
     timing: Timing,
     interrupt: &'a Interrupt,
-    /// Kept by the caller, so that it needs no allocation; empty until something has to be waited for.
-    timer: Pin<&'a mut Option<Sleep>>,
+    /// That of the connection in use, as soon as there is one.
+    pub(crate) timer: Timer,
 }
 
 /// What is waited for.
@@ -30,13 +31,9 @@ pub(crate) enum Step {
 }
 
 impl<'a> Patience<'a> {
-    pub(crate) const fn new(
-        started: Instant,
-        timing: Timing,
-        interrupt: &'a Interrupt,
-        timer: Pin<&'a mut Option<Sleep>>,
-    ) -> Self {
-        Self { started, timing, interrupt, timer }
+    /// Of a call that starts now.
+    pub(crate) fn new(timing: Timing, interrupt: &'a Interrupt) -> Self {
+        Self { started: Instant::now(), timing, interrupt, timer: Timer::default() }
     }
 
     /// Fails if the interrupt was used.
@@ -50,11 +47,10 @@ impl<'a> Patience<'a> {
     pub(crate) async fn wait<F: Future>(
         &mut self,
         step: Step,
-        future: F,
+        mut future: Pin<&mut F>,
     ) -> Result<F::Output, Failure> {
         let stage = step.stage();
-        let mut future = pin!(future);
-        let mut is_set = false;
+        let mut is_limited = None;
         poll_fn(|context| {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
@@ -62,23 +58,16 @@ impl<'a> Patience<'a> {
             if let Poll::Ready(reason) = self.interrupt.poll(context) {
                 return Poll::Ready(Err(Failure::interrupted(stage, reason)));
             }
-            if !is_set {
-                is_set = true;
-                self.set_timer(step);
+            if !*is_limited.get_or_insert_with(|| self.set_timer(step)) {
+                return Poll::Pending;
             }
-            match self.timer.as_mut().as_pin_mut() {
-                // A server that always has something more to say uses up what tokio lets a task do at
-                // a time; that must not keep the timer from being looked at.
-                Some(timer) => pin!(unconstrained(timer))
-                    .poll(context)
-                    .map(|()| Err(Failure::timed_out(stage))),
-                None => Poll::Pending,
-            }
+            self.timer.poll(context).map(|()| Err(Failure::timed_out(stage)))
         })
         .await
     }
 
-    fn set_timer(&mut self, step: Step) {
+    /// Whether there is a limit.
+    fn set_timer(&mut self, step: Step) -> bool {
         // A moment that the clock cannot express never comes.
         let after = |start: Instant, limit| start.checked_add(limit);
         let head = self.timing.head.and_then(|limit| after(self.started, limit));
@@ -88,12 +77,11 @@ impl<'a> Patience<'a> {
             Step::Handshake => self.timing.handshake.and_then(|limit| after(Instant::now(), limit)),
             Step::Answer => None,
         };
-        let deadline = own.into_iter().chain(head).min();
-        match (deadline, self.timer.as_mut().as_pin_mut()) {
-            (Some(deadline), Some(timer)) => timer.reset(deadline),
-            (Some(deadline), None) => self.timer.set(Some(tokio::time::sleep_until(deadline))),
-            (None, _) => self.timer.set(None),
+        let moment = own.into_iter().chain(head).min();
+        if let Some(moment) = moment {
+            self.timer.set(moment);
         }
+        moment.is_some()
     }
 }
 

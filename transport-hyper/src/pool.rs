@@ -65,11 +65,11 @@ impl Pool {
         while at > 0 {
             at -= 1;
             let idle = &shelf.idle[at];
-            if self.limits.is_over(idle, now) {
+            let unused = now.saturating_duration_since(idle.since);
+            if self.limits.are_over(&idle.connection, unused) {
                 shelf.idle.remove(at);
             } else if idle.connection.runtime == runtime {
-                let idle = shelf.idle.remove(at);
-                return Some((idle.connection, now.saturating_duration_since(idle.since)));
+                return Some((shelf.idle.remove(at).connection, unused));
             }
         }
         None
@@ -122,7 +122,8 @@ impl Pool {
     fn evict(&self, timeout: Duration) -> Option<Duration> {
         let now = Instant::now();
         let mut state = self.lock();
-        state.retain(|idle| !self.limits.is_over(idle, now));
+        let unused = |idle: &Idle| now.saturating_duration_since(idle.since);
+        state.retain(|idle| !self.limits.are_over(&idle.connection, unused(idle)));
         let oldest =
             state.shelves.iter().flat_map(|shelf| &shelf.idle).map(|idle| idle.since).min();
         if oldest.is_none() {
@@ -158,10 +159,9 @@ impl State {
 }
 
 impl Limits {
-    /// Whether a connection is not worth keeping.
-    fn is_over(&self, idle: &Idle, now: Instant) -> bool {
-        let unused = || now.saturating_duration_since(idle.since);
-        idle.connection.is_closed() || self.idle_timeout.is_some_and(|limit| unused() >= limit)
+    /// Whether a connection is not worth keeping that was not used for so long.
+    fn are_over(&self, connection: &Connection, unused: Duration) -> bool {
+        connection.is_closed() || self.idle_timeout.is_some_and(|limit| unused >= limit)
     }
 }
 

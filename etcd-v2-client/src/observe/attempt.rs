@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{Request, StatusCode, Uri};
-use etcd_v2_proto::{Action, Event, Failure, Meta, Outcome, Stage, http};
+use etcd_v2_proto::{Action, Event, Failure, Meta, Outcome, Stage, body_length, http};
 
 use super::{AttemptFinished, AttemptStarted};
 use crate::shared::Shared;
@@ -25,6 +25,8 @@ struct Open {
     status: Option<StatusCode>,
     meta: Meta,
     head: Option<Duration>,
+    /// How much of the body is still to come, if that is known.
+    left: Option<u64>,
 }
 
 impl Attempts {
@@ -55,8 +57,14 @@ impl Attempts {
                 open.status = Some(head.status);
                 open.meta = Meta::from_headers(&head.headers);
                 open.head = Some(now.saturating_sub(open.began));
+                open.left = body_length(&head.headers);
             }
-            Event::Chunk(_) => {}
+            Event::Chunk(chunk) => {
+                open.left = open.left.map(|left| left.saturating_sub(chunk.len() as u64));
+                if open.left == Some(0) {
+                    self.finish(now, Some(End::Complete), shared);
+                }
+            }
             Event::End => self.finish(now, Some(End::Complete), shared),
             Event::Failed(failure) => self.finish(now, Some(End::Failed(failure)), shared),
             Event::Elapsed => {
@@ -74,8 +82,8 @@ impl Attempts {
     fn start(&mut self, now: Duration, request: &Request<Bytes>, shared: &Shared) {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let endpoint = endpoint_of(&uri, shared);
-        let (status, meta, head) = (None, Meta::default(), None);
-        let open = Open { endpoint, method, uri, began: now, status, meta, head };
+        let (status, meta, head, left) = (None, Meta::default(), None, None);
+        let open = Open { endpoint, method, uri, began: now, status, meta, head, left };
         let (endpoint, path) = (open.endpoint.as_str(), open.uri.path());
         let started = AttemptStarted { endpoint, method: &open.method, path };
         shared.hooks().tell(|observer| observer.attempt_started(&started));

@@ -54,8 +54,12 @@ impl Unexpected {
 
 /// Whether this type of content is that of web pages.
 pub(crate) fn is_page(content_type: &str) -> bool {
-    let name = content_type.split(';').next().unwrap_or_default().trim();
-    name.eq_ignore_ascii_case("text/html")
+    const PAGE: &str = "text/html";
+    let content_type = content_type.trim_start();
+    content_type.split_at_checked(PAGE.len()).is_some_and(|(name, rest)| {
+        let rest = rest.trim_start();
+        name.eq_ignore_ascii_case(PAGE) && (rest.is_empty() || rest.starts_with(';'))
+    })
 }
 
 impl fmt::Display for Unexpected {

@@ -55,8 +55,9 @@ impl Limits {
     pub(super) fn of_attempt(&self, now: Duration, turns: &Turns, began: Duration) -> Timing {
         let spent = now.saturating_sub(began);
         let head = self.head(turns, began).map(|limit| limit.saturating_sub(spent));
-        Timing::new(self.cut(now, self.policy.connect), self.cut(now, head))
-            .with_handshake(self.cut(now, self.policy.handshake))
+        let left = self.left(now);
+        Timing::new(cut(self.policy.connect, left), cut(head, left))
+            .with_handshake(cut(self.policy.handshake, left))
     }
 
     /// How long the next piece of a body may take, of which something was last heard then.
@@ -68,7 +69,7 @@ impl Limits {
     ) -> Option<Duration> {
         let silence = if is_idle { None } else { self.policy.silence };
         let spent = now.saturating_sub(heard);
-        self.cut(now, silence.map(|limit| limit.saturating_sub(spent)))
+        cut(silence.map(|limit| limit.saturating_sub(spent)), self.left(now))
     }
 
     /// Whether the present attempt, which began then, is late with its head.
@@ -84,13 +85,13 @@ impl Limits {
         let standing = Standing { pass, others, spent: self.spent(began), left: self.left(began) };
         patience::of_attempt(&self.policy, self.purpose, self.auth, standing)
     }
+}
 
-    /// A limit, cut to what is left of the deadline, but long enough to be one.
-    fn cut(&self, now: Duration, limit: Option<Duration>) -> Option<Duration> {
-        let cut = match (limit, self.left(now)) {
-            (Some(limit), Some(left)) => Some(limit.min(left)),
-            (limit, left) => limit.or(left),
-        };
-        cut.map(|cut| cut.max(Duration::from_millis(1)))
-    }
+/// A limit, cut to what is left of the deadline, but long enough to be one.
+fn cut(limit: Option<Duration>, left: Option<Duration>) -> Option<Duration> {
+    let cut = match (limit, left) {
+        (Some(limit), Some(left)) => Some(limit.min(left)),
+        (limit, left) => limit.or(left),
+    };
+    cut.map(|cut| cut.max(Duration::from_millis(1)))
 }

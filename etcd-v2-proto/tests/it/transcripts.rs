@@ -29,6 +29,7 @@ transcripts! {
     a_directory_that_3_5_does_not_update_is_refused
     a_refusal_is_told_by_its_body_and_not_by_its_type
     code_401_is_not_status_401
+    a_body_of_known_length_needs_no_end
     a_cut_success_is_applied
     a_wait_is_not_repeated_after_its_head
     a_cut_refusal_is_still_a_refusal

@@ -247,6 +247,11 @@ impl Answer {
         self.in_pieces(request, [self.body.as_slice()], cut)
     }
 
+    /// Whether its head tells how long its body is.
+    pub(crate) fn tells_length(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+    }
+
     /// The answer with these pieces for a body and this end.
     pub(crate) fn in_pieces<'a, R: Request>(
         &self,
@@ -270,23 +275,23 @@ impl Answer {
         }
         exchange.handle(now, Event::Head(head.body(()).unwrap().into_parts().0));
         let chunks = pieces.into_iter().map(|piece| Event::Chunk(Bytes::copy_from_slice(piece)));
-        for event in chunks.chain([end]) {
+        let mut events = chunks.chain([end]);
+        loop {
             match exchange.poll(now) {
-                Action::Read { .. } => exchange.handle(now, event),
+                Action::Read { .. } => {
+                    exchange.handle(now, events.next().expect("an end after the end"));
+                }
                 Action::Send { request, .. } => {
                     return Ending::Elsewhere { first, then: Box::new(request) };
                 }
-                _ => break,
+                Action::Yield(item) => {
+                    let end = exchange.poll(now);
+                    assert!(matches!(end, Action::Finish(Ok(()))), "more than one item");
+                    return Ending::Item(item);
+                }
+                Action::Finish(Err(error)) => return Ending::Error(error),
+                _ => panic!("neither an item nor an error"),
             }
-        }
-        match exchange.poll(now) {
-            Action::Yield(item) => {
-                let end = exchange.poll(now);
-                assert!(matches!(end, Action::Finish(Ok(()))), "more than one item");
-                Ending::Item(item)
-            }
-            Action::Finish(Err(error)) => Ending::Error(error),
-            _ => panic!("no end after the end"),
         }
     }
 }
