@@ -1,5 +1,8 @@
 //! The loops that carry out a conversation, one a colour, over the [transport](crate::transport)
 //! traits.
+//!
+//! They look at the clock when something has happened, and not before each question: in between no time
+//! passes.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -63,7 +66,6 @@ impl<C: Conversation> AsyncRun<C> {
             if matches!(event, Event::End | Event::Failed(_)) {
                 self.body = None;
             }
-            // Until something is waited for again, no time passes: looking at the clock is dear.
             now = self.now();
             self.conversation.handle(now, event);
         }
@@ -150,7 +152,6 @@ impl<C: Conversation> Iterator for BlockingRun<C> {
             if matches!(event, Event::End | Event::Failed(_)) {
                 self.body = None;
             }
-            // Until something is waited for again, no time passes: looking at the clock is dear.
             now = self.now();
             self.conversation.handle(now, event);
         }

@@ -30,7 +30,7 @@ fn answered<R: Request>(
     let now = Duration::ZERO;
     let mut policy = Policy::default();
     (policy.max_answer, policy.passes) = (max_answer, Some(1));
-    let route = Cluster::parse(["http://a:1"]).unwrap().route();
+    let route = Cluster::parse(["http://a:1"]).expect("an endpoint").route();
     let mut exchange = Exchange::new(request, route, Arc::new(policy), 1, now);
     assert!(matches!(exchange.poll(now), Action::Send { .. }));
     exchange.handle(now, Event::Head(Response::new(()).into_parts().0));

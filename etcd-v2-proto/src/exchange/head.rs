@@ -1,7 +1,7 @@
 //! What the head of an answer says.
 
-use http::response::Parts;
 use http::StatusCode;
+use http::response::Parts;
 
 use crate::error::is_page;
 use crate::request::Meta;

@@ -29,7 +29,8 @@ const KINDS: [&str; 15] = [
 const NESTS: [(&str, &str); 2] = [("[", "]"), (r#"[{"role":"#, "}]")];
 
 fn in_a_small_stack(test: fn()) {
-    thread::Builder::new().stack_size(64 << 10).spawn(test).unwrap().join().unwrap();
+    let thread = thread::Builder::new().stack_size(64 << 10).spawn(test).expect("a thread");
+    thread.join().expect("it does not panic");
 }
 
 /// Documents that are deep in this field, some of which are cut.
