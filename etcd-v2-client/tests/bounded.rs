@@ -112,7 +112,7 @@ fn is_bounded(what: &str, mut get: impl FnMut(&str) -> Result<Change, Error>) {
             ErrorKind::Unexpected(_) => assert_eq!(key, "/refused"),
             other => panic!("{key}: {other}"),
         }
-        assert!(grown <= 2 * LIMIT >> 10, "{what}, {key}: {grown} KiB");
+        assert!(grown <= (2 * LIMIT) >> 10, "{what}, {key}: {grown} KiB");
     }
 }
 
