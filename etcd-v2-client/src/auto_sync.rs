@@ -58,7 +58,7 @@ impl Client {
         mut report: impl FnMut(Result<Membership, Error>) + Send + 'static,
     ) -> Result<AutoSync, Error> {
         let sync = self.inner.shared.auto_sync(interval, &self.inner.policy)?;
-        let (transport, interrupt) = (Arc::clone(&self.inner.transport), self.inner.for_call());
+        let (transport, interrupt) = (Arc::clone(&self.inner.transport), self.inner.for_reads());
         let syncing = Box::pin(async move {
             let mut run = AsyncRun::new(sync, transport, interrupt);
             let span = run.conversation().span();

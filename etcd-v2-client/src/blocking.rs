@@ -17,12 +17,13 @@ use std::time::{Duration, Instant};
 
 use etcd_v2_proto::server::{GetHealth, GetVersion, Health, Version};
 use etcd_v2_proto::{
-    BlockingRun, BlockingTransport, Call, Conversation, Diagnose, Diagnosis, Error, ErrorKind,
+    BlockingRun, BlockingTransport, Conversation, Diagnose, Diagnosis, Error, ErrorKind, Interrupt,
     Membership, Request, Start, Sync,
 };
 
 use crate::Inner;
 use crate::colours::client_methods;
+use crate::shared::Learning;
 use crate::side_by_side;
 use crate::views::Space;
 
@@ -67,7 +68,8 @@ impl Client {
     /// # Errors
     /// Whatever may go wrong; [`Error::outcome`] tells what became of the request.
     pub fn send<R: Request>(&self, request: R) -> Result<R::Output, Error> {
-        self.talk(|start| Call::new(request, start))
+        let (call, interrupt) = self.inner.call(request);
+        self.carry_out(call, interrupt)
     }
 
     /// Carries out a conversation until it yields: one of your own, say.
@@ -75,9 +77,16 @@ impl Client {
     /// # Errors
     /// With which error the conversation finishes.
     pub fn talk<C: Conversation>(&self, begin: impl FnOnce(Start) -> C) -> Result<C::Item, Error> {
-        let conversation = self.inner.shared.talk(&self.inner.policy, begin);
-        let transport = Arc::clone(&self.inner.transport);
-        let mut run = BlockingRun::new(conversation, transport, self.inner.for_call());
+        let (talk, interrupt) = self.inner.talk(begin);
+        self.carry_out(talk, interrupt)
+    }
+
+    fn carry_out<C: Conversation>(
+        &self,
+        talk: Learning<C>,
+        interrupt: Interrupt,
+    ) -> Result<C::Item, Error> {
+        let mut run = BlockingRun::new(talk, Arc::clone(&self.inner.transport), interrupt);
         let span = run.conversation().span();
         span.within(|| run.next()).unwrap_or_else(|| Err(ErrorKind::Unavailable.into()))
     }

@@ -12,6 +12,7 @@ use etcd_v2_proto::{
 };
 
 use crate::client::Client;
+use crate::monitoring::Monitoring;
 use crate::observe::{Hooks, Observer};
 use crate::shared::{Order, Shared};
 use crate::{Inner, blocking};
@@ -169,7 +170,11 @@ impl<T: ?Sized> Builder<T> {
         self.proxies(Proxies::none())
     }
 
-    fn finish(self) -> Result<Inner<T>, Error> {
+    /// `monitoring` says how the monitor is driven over the transport.
+    fn finish(
+        self,
+        monitoring: impl FnOnce(&Arc<T>, Policy) -> Monitoring,
+    ) -> Result<Inner<T>, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints)?;
         let (credentials, provider) = (self.credentials.transpose()?, self.provider);
         let log_in = |mut cluster: Cluster| {
@@ -198,9 +203,10 @@ impl<T: ?Sized> Builder<T> {
         if self.proxies.is_some() {
             return misplaced("proxies");
         }
-        let shared =
-            Arc::new(Shared::new(endpoints, log_in, self.order, Hooks::new(self.observer))?);
-        Ok(Inner::new(transport, shared, self.policy))
+        let monitoring = monitoring(&transport, self.policy.clone());
+        let hooks = Hooks::new(self.observer);
+        let shared = Shared::new(endpoints, log_in, self.order, hooks, monitoring)?;
+        Ok(Inner::new(transport, Arc::new(shared), self.policy))
     }
 }
 
@@ -238,7 +244,7 @@ impl Builder<dyn AsyncTransport> {
         let builder = or_default!(self, transport_hyper::HyperTransport);
         #[cfg(not(feature = "hyper"))]
         let builder = self;
-        builder.finish().map(Client::from_inner)
+        builder.finish(Monitoring::of_tasks).map(Client::from_inner)
     }
 }
 
@@ -254,7 +260,7 @@ impl Builder<dyn BlockingTransport> {
         let builder = or_default!(self, transport_ureq::UreqTransport);
         #[cfg(not(feature = "ureq"))]
         let builder = self;
-        builder.finish().map(blocking::Client::from_inner)
+        builder.finish(Monitoring::of_threads).map(blocking::Client::from_inner)
     }
 }
 

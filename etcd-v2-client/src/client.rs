@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use etcd_v2_proto::server::{GetHealth, GetVersion, Health, Version};
 use etcd_v2_proto::{
-    AsyncRun, AsyncTransport, Call, Conversation, Diagnose, Diagnosis, Error, ErrorKind,
+    AsyncRun, AsyncTransport, Conversation, Diagnose, Diagnosis, Error, ErrorKind, Interrupt,
     Membership, Request, Start, Sync,
 };
 
 use crate::Inner;
 use crate::colours::client_methods;
+use crate::shared::Learning;
 use crate::side_by_side;
 use crate::views::{Auth, Keys, Members, Space, Stats};
 
@@ -57,7 +58,8 @@ impl Client {
     /// # Errors
     /// Whatever may go wrong; [`Error::outcome`] tells what became of the request.
     pub async fn send<R: Request>(&self, request: R) -> Result<R::Output, Error> {
-        self.talk(|start| Call::new(request, start)).await
+        let (call, interrupt) = self.inner.call(request);
+        self.carry_out(call, interrupt).await
     }
 
     /// Carries out a conversation until it yields: one of your own, say.
@@ -68,9 +70,16 @@ impl Client {
         &self,
         begin: impl FnOnce(Start) -> C,
     ) -> Result<C::Item, Error> {
-        let conversation = self.inner.shared.talk(&self.inner.policy, begin);
-        let transport = Arc::clone(&self.inner.transport);
-        let mut run = AsyncRun::new(conversation, transport, self.inner.for_call());
+        let (talk, interrupt) = self.inner.talk(begin);
+        self.carry_out(talk, interrupt).await
+    }
+
+    async fn carry_out<C: Conversation>(
+        &self,
+        talk: Learning<C>,
+        interrupt: Interrupt,
+    ) -> Result<C::Item, Error> {
+        let mut run = AsyncRun::new(talk, Arc::clone(&self.inner.transport), interrupt);
         let span = run.conversation().span();
         span.around(run.next()).await.unwrap_or_else(|| Err(ErrorKind::Unavailable.into()))
     }

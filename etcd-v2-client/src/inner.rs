@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use etcd_v2_proto::{Endpoint, Error, Interrupt, Policy};
+use etcd_v2_proto::{Call, Conversation, Endpoint, Error, Interrupt, Policy, Request, Start};
 
-use crate::shared::Shared;
+use crate::shared::{Learning, Shared};
 
 /// A transport, what the clones share, and what is this clone's own.
 pub(crate) struct Inner<T: ?Sized> {
@@ -32,8 +32,28 @@ impl<T: ?Sized> Inner<T> {
         Self { interrupt: interrupt.clone(), ..self.clone() }
     }
 
-    /// The interrupt of one call: free of charge if nobody can use it.
-    pub(crate) fn for_call(&self) -> Interrupt {
+    /// A call of one request, and what interrupts it.
+    pub(crate) fn call<R: Request>(&self, request: R) -> (Learning<Call<R>>, Interrupt) {
+        let call = self.shared.talk(&self.policy, |start| Call::new(request, start));
+        // Where nobody can use it, none is free of charge.
+        if call.pending().is_none() {
+            return (call, self.for_reads());
+        }
+        let interrupt = self.interrupt.child();
+        (call.guarded(&interrupt), interrupt)
+    }
+
+    /// A conversation, and what interrupts it.
+    pub(crate) fn talk<C: Conversation>(
+        &self,
+        begin: impl FnOnce(Start) -> C,
+    ) -> (Learning<C>, Interrupt) {
+        let interrupt = self.interrupt.child();
+        (self.shared.talk(&self.policy, begin).guarded(&interrupt), interrupt)
+    }
+
+    /// The interrupt of what sends nothing but local reads, which only the caller can use.
+    pub(crate) fn for_reads(&self) -> Interrupt {
         if self.interrupt.is_never() { Interrupt::never() } else { self.interrupt.child() }
     }
 

@@ -83,6 +83,7 @@ mod client;
 mod colours;
 mod flight;
 mod inner;
+mod monitoring;
 mod shared;
 mod side_by_side;
 mod views;

@@ -46,7 +46,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_v2_proto::{Error, Mirror as Conversation};
+use etcd_v2_proto::{Error, Interrupt, Mirror as Conversation};
 
 pub(crate) use board::Board;
 pub(crate) use publish::Publishing;
@@ -112,15 +112,16 @@ impl Mirror {
     }
 }
 
-/// What a mirror is driven by, and what it is read through.
+/// What a mirror is read through, what it is driven by, and what interrupts that.
 pub(crate) fn talk<T: ?Sized>(
     inner: &Inner<T>,
     get: crate::keys::Get,
-) -> (Mirror, Learning<Publishing>) {
+) -> (Mirror, Learning<Publishing>, Interrupt) {
     let board = Arc::new(Board::default());
     let mirror = Mirror { board: Arc::clone(&board) };
     let begin = |start| Publishing::new(Conversation::new(get, start), board);
-    (mirror, inner.shared.talk(&inner.policy, begin))
+    let (talk, interrupt) = inner.talk(begin);
+    (mirror, talk, interrupt)
 }
 
 impl fmt::Debug for Mirror {

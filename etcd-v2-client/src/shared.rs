@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use etcd_v2_proto::auto_sync::Turn;
 use etcd_v2_proto::keys::Wait;
+use etcd_v2_proto::monitor::Pending;
 use etcd_v2_proto::{
-    Action, AutoSync, Cluster, Conversation, Detour, Endpoint, Error, Event, Membership, Policy,
-    Route, Start, Watch,
+    Action, AutoSync, Cluster, Conversation, Detour, Endpoint, Error, Event, Interrupt, Membership,
+    Policy, Route, Start, Watch,
 };
 
+use crate::monitoring::{Guard, Monitoring};
 use crate::observe::{Attempts, Hooks, Span};
 
 /// In which order the endpoints are asked.
@@ -35,6 +37,7 @@ pub(crate) struct Shared {
     order: Order,
     seed: AtomicU64,
     hooks: Hooks,
+    monitoring: Monitoring,
 }
 
 impl Shared {
@@ -44,10 +47,11 @@ impl Shared {
         log_in: impl FnOnce(Cluster) -> Result<Cluster, Error>,
         order: Order,
         hooks: Hooks,
+        monitoring: Monitoring,
     ) -> Result<Self, Error> {
         let cluster = log_in(Cluster::new(in_order(endpoints, order))?)?;
         let seed = AtomicU64::new(RandomState::new().hash_one(0));
-        Ok(Self { cluster: Mutex::new(cluster), order, seed, hooks })
+        Ok(Self { cluster: Mutex::new(cluster), order, seed, hooks, monitoring })
     }
 
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
@@ -71,6 +75,11 @@ impl Shared {
     /// Who is told what happens.
     pub(crate) const fn hooks(&self) -> &Hooks {
         &self.hooks
+    }
+
+    /// Who finds out whether it is in vain to wait.
+    pub(crate) const fn monitoring(&self) -> &Monitoring {
+        &self.monitoring
     }
 
     /// Takes note of how a sync went.
@@ -166,6 +175,8 @@ pub(crate) struct Learning<C: Conversation> {
     began: Instant,
     /// The last advice that the cluster took.
     followed: Option<Detour>,
+    /// Has its attempts watched over, where its driver can be made to leave.
+    guard: Option<Guard>,
     attempts: Attempts,
     span: Span,
 }
@@ -174,7 +185,13 @@ impl<C: Conversation> Learning<C> {
     fn new(conversation: C, shared: Arc<Shared>) -> Self {
         let (now, began) = (Duration::ZERO, Instant::now());
         let (attempts, span) = (Attempts::default(), Span::of(&conversation));
-        Self { conversation, shared, now, began, followed: None, attempts, span }
+        Self { conversation, shared, now, began, followed: None, guard: None, attempts, span }
+    }
+
+    /// Has the monitor watch over it, which makes its driver leave by this interrupt.
+    pub(crate) fn guarded(mut self, interrupt: &Interrupt) -> Self {
+        self.guard = Guard::new(interrupt);
+        self
     }
 
     /// What everything that happens in it is to be told within.
@@ -185,6 +202,11 @@ impl<C: Conversation> Learning<C> {
     /// Whether anybody wants to know what the conversation does.
     fn is_observed(&self) -> bool {
         self.attempts.are_followed() || self.span.is_followed() || self.shared.hooks.is_on()
+    }
+
+    /// The same by our clock. The driver's may be anybody's.
+    fn at(&self, now: Duration) -> Instant {
+        self.began.checked_add(now).unwrap_or(self.began)
     }
 
     fn learn(&mut self, now: Duration) {
@@ -248,18 +270,29 @@ impl<C: Conversation> Conversation for Learning<C> {
     fn poll(&mut self, now: Duration) -> Action<C::Item> {
         self.now = now;
         // An action is large, so it is not put aside unless somebody wants to see it.
-        if !self.is_observed() {
+        let is_observed = self.is_observed();
+        if !is_observed && self.guard.is_none() {
             return self.conversation.poll(now);
         }
         let action = self.conversation.poll(now);
-        self.span.asked(&action);
-        self.attempts.asked(now, &action, &self.shared);
+        if is_observed {
+            self.span.asked(&action);
+            self.attempts.asked(now, &action, &self.shared);
+        }
+        let at = self.at(now);
+        if let (Action::Send { .. }, Some(guard)) = (&action, &mut self.guard) {
+            guard.begin(&self.shared, at, self.conversation.pending());
+        }
         action
     }
 
     fn handle(&mut self, now: Duration, event: Event) {
         if self.attempts.are_followed() {
             self.attempts.heard(now, &event, &self.shared);
+        }
+        let at = self.at(now);
+        if let Some(guard) = &mut self.guard {
+            guard.hear(&self.shared, at, &event);
         }
         self.conversation.handle(now, event);
         self.learn(now);
@@ -268,11 +301,19 @@ impl<C: Conversation> Conversation for Learning<C> {
     fn detour(&self, now: Duration) -> Option<Detour> {
         self.conversation.detour(now)
     }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        self.conversation.pending()
+    }
 }
 
 impl<C: Conversation> Drop for Learning<C> {
     fn drop(&mut self) {
         let now = self.now.max(self.began.elapsed());
+        let at = self.at(now);
+        if let Some(guard) = &mut self.guard {
+            guard.end(&self.shared, at);
+        }
         self.span.clone().within(|| {
             self.attempts.abandoned(now, &self.shared);
             self.learn(now);

@@ -48,7 +48,7 @@ pub struct Watch {
 impl Watch {
     pub(crate) fn new(inner: &Inner<dyn AsyncTransport>, wait: Wait) -> Self {
         let interrupt = inner.for_watch();
-        let watch = inner.shared.watch(wait, &inner.policy);
+        let watch = inner.shared.watch(wait, &inner.policy).guarded(&interrupt);
         Self { flight: Flight::new(watch, &inner.transport, &interrupt), interrupt }
     }
 

@@ -21,6 +21,7 @@ use crate::cluster::Detour;
 use crate::conversation::{Action, Conversation, Event};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::exchange::Exchange;
+use crate::monitor::Pending;
 use crate::request::Request;
 use crate::resolve::{Resolution, Resolve};
 use crate::start::Start;
@@ -137,6 +138,13 @@ impl<R: Request> Conversation for Call<R> {
         match self.resolving.as_deref() {
             Some((resolve, _)) => resolve.detour(now),
             None => self.exchange.detour(now),
+        }
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        match self.resolving.as_deref() {
+            Some((resolve, _)) => resolve.pending(),
+            None => self.exchange.pending(),
         }
     }
 }

@@ -241,12 +241,16 @@ impl Route {
 
     /// The way to this endpoint alone, whichever cluster it may belong to.
     pub(crate) fn only(&self, endpoint: Endpoint) -> Self {
-        let endpoints = Arc::new([endpoint]);
+        Self { login: self.login.clone(), ..Self::anonymous(endpoint) }
+    }
+
+    /// The same as nobody.
+    pub(crate) fn anonymous(endpoint: Endpoint) -> Self {
         Self {
-            endpoints,
+            endpoints: Arc::new([endpoint]),
             ring: 1,
             first: 0,
-            login: self.login.clone(),
+            login: Login::Nobody,
             credentials: None,
             cluster_id: None,
             index: None,

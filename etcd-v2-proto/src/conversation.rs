@@ -33,6 +33,7 @@ use bytes::Bytes;
 use crate::cluster::Detour;
 use crate::error::{ConnectionError, Error};
 use crate::interrupt::Reason;
+use crate::monitor::Pending;
 
 /// Something that has to be talked through with a cluster, one action at a time.
 ///
@@ -58,6 +59,13 @@ pub trait Conversation {
     /// while its endpoint is late to answer has learned something, too.
     fn detour(&self, now: Duration) -> Option<Detour> {
         let _ = now;
+        None
+    }
+
+    /// The attempt that the last [`Action::Send`] is about, if its server is worth a look while it is
+    /// waited for; see [`monitor`](crate::monitor). A conversation made of others passes on what the
+    /// present one says, as with [`detour`](Self::detour).
+    fn pending(&self) -> Option<Pending<'_>> {
         None
     }
 }

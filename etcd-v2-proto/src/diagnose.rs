@@ -284,5 +284,5 @@ fn machines(document: &Document) -> Result<Answer, ErrorKind> {
 
 /// Whether the endpoint said nothing at all that time.
 fn is_unanswered(error: &Error) -> bool {
-    matches!(report::last(error), ErrorKind::Failed(_) | ErrorKind::TimedOut)
+    matches!(error.last(), ErrorKind::Failed(_) | ErrorKind::TimedOut)
 }

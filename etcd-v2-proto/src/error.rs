@@ -120,6 +120,14 @@ impl Error {
         &self.inner.attempts
     }
 
+    /// What went wrong the last time that somebody was asked.
+    pub(crate) fn last(&self) -> &ErrorKind {
+        match (self.kind(), self.attempts().last()) {
+            (ErrorKind::Unavailable | ErrorKind::TimedOut, Some(attempt)) => &attempt.kind,
+            (kind, _) => kind,
+        }
+    }
+
     /// The refusal in etcd's own form, if that is what ended the call.
     #[must_use]
     pub fn etcd(&self) -> Option<&EtcdError> {

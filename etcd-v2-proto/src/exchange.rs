@@ -54,6 +54,7 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::framing::{Framer, Overflow, body_length};
 use crate::hop::{self, Hop};
 use crate::judge::{self, Verdict};
+use crate::monitor::Pending;
 use crate::policy::Policy;
 use crate::request::{ClusterId, Document, Encoded, Purpose, Request};
 use crate::tally::Tally;
@@ -349,6 +350,16 @@ impl<R: Request> Conversation for Exchange<R> {
     fn detour(&self, now: Duration) -> Option<Detour> {
         let position = self.after_late(now).unwrap_or(self.preferred);
         self.route.detour(position, self.strayed, self.cluster_id, self.index)
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        let purpose = self.encoded.purpose;
+        // Reads are impatient enough by themselves.
+        if !purpose.writes() && purpose != Purpose::Wait {
+            return None;
+        }
+        let State::Asking { hop, .. } = &self.state else { return None };
+        Some(Pending::new(self.route.endpoint(hop.position?), purpose, &self.policy))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **In scope:** encoding requests, decoding answers, telling errors apart, failing over between
 //! endpoints, following redirects, keeping to time limits, waiting for changes, [mirrors](mirror) of
-//! subtrees, finding out who the members [are](sync) and what is [wrong](diagnose) with them, the rules of
+//! subtrees, [noticing](monitor) servers that hang, finding out who the members [are](sync) and what is [wrong](diagnose) with them, the rules of
 //! [proxies](proxy), requests as [`curl` commands](Curl).
 //! **Out of scope:** sockets, clocks, tasks, threads, random numbers, TLS, name resolution. They
 //! belong to a driver; the crates `transport-hyper` and `transport-ureq` bring one each, and
@@ -62,6 +62,7 @@ pub mod keys;
 pub mod members;
 pub mod mirror;
 pub mod modify;
+pub mod monitor;
 pub mod proxy;
 pub mod resolve;
 pub mod run;
@@ -114,6 +115,7 @@ pub use interrupt::{Hook, Interrupt, Reason};
 pub use json::Malformed;
 pub use mirror::Mirror;
 pub use modify::Modify;
+pub use monitor::Monitor;
 pub use policy::{CheckRedirect, MapUrl, Policy, Redirect};
 pub use request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
 pub use resolve::{Doubt, Resolution, Resolve};

@@ -71,6 +71,7 @@ use crate::jitter::Jitter;
 use crate::json::Malformed;
 use crate::judge;
 use crate::keys::{Change, Get, Wait};
+use crate::monitor::Pending;
 use crate::start::Start;
 use crate::watch::Watch;
 
@@ -314,16 +315,9 @@ impl Conversation for Mirror {
             let next = match &mut self.state {
                 State::Idle => self.list(now, false),
                 State::Listing { exchange, quorum } => {
-                    let end = match exchange.poll(now) {
-                        Action::Send { request, timing } => {
-                            return Action::Send { request, timing };
-                        }
-                        Action::Read { timeout } => return Action::Read { timeout },
-                        Action::Wait(pause) => return Action::Wait(pause),
-                        Action::Yield(change) => Ok(change),
-                        Action::Finish(Err(error)) => Err(error),
-                        // An exchange yields or fails; it is asked no further.
-                        Action::Finish(Ok(())) => return Action::Finish(Ok(())),
+                    let end = match exchange.poll(now).ended() {
+                        Ok(end) => end,
+                        Err(action) => return action,
                     };
                     self.start.follow(exchange, now);
                     let quorum = *quorum;
@@ -388,6 +382,14 @@ impl Conversation for Mirror {
         match &self.state {
             State::Listing { exchange, .. } => exchange.detour(now),
             State::Watching(watch) => watch.detour(now),
+            _ => None,
+        }
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        match &self.state {
+            State::Listing { exchange, .. } => exchange.pending(),
+            State::Watching(watch) => watch.pending(),
             _ => None,
         }
     }

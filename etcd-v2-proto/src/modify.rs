@@ -28,6 +28,7 @@ use crate::error::{Code, Error, ErrorKind, EtcdError, Outcome};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
 use crate::keys::{Change, Get, Node, Set};
+use crate::monitor::Pending;
 use crate::policy::Policy;
 use crate::start::Start;
 
@@ -172,6 +173,14 @@ impl<F: FnMut(Option<&str>) -> Option<String>> Conversation for Modify<F> {
         match &self.state {
             State::Reading(exchange) => exchange.detour(now),
             State::Writing(call) => call.detour(now),
+            _ => None,
+        }
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        match &self.state {
+            State::Reading(exchange) => exchange.pending(),
+            State::Writing(call) => call.pending(),
             _ => None,
         }
     }

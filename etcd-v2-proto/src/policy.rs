@@ -69,13 +69,29 @@ pub struct Policy {
     /// nothing, and a watch may wait for ever for a member that is gone. Less than half a second trusts
     /// the network never to hold a packet back for that long.
     ///
-    /// A member that fell silent is left after this and [`wait_head`](Self::wait_head), or
-    /// [`connect`](Self::connect) if nobody takes the connection: after 35 seconds at most by default,
-    /// for each member that is silent.
+    /// Where nobody [probes](Self::watch_probe), a member that fell silent is left after this and
+    /// [`wait_head`](Self::wait_head), or [`connect`](Self::connect) if nobody takes the connection: after
+    /// 35 seconds at most by default, for each member that is silent.
     pub watch_idle: Option<Duration>,
     /// The longest pause of a watch between attempts that come to nothing. 1 second; the first one is 25
     /// milliseconds, each is twice as long as the one before, and all are shortened at random.
     pub watch_pause: Duration,
+    /// How long the head of a write or of a wait may take before the endpoint is
+    /// [probed](crate::monitor), which tells whether it is worth to wait on. 250 milliseconds. `None`
+    /// probes nobody for being late: a server that hangs is waited for until the limits above.
+    pub late: Option<Duration>,
+    /// How often an endpoint is probed while watches at it are idle, however many. Every second, and never
+    /// more than twice a second. `None` probes nobody for that. By default, then, a watch has
+    /// left a member that hangs, or that the network has lost, after one and a half seconds, and one that is
+    /// cut off from the others two seconds after that one has noticed it.
+    pub watch_probe: Option<Duration>,
+    /// The longest that a probe of a fast endpoint takes, connecting included; without an answer by then
+    /// it is left. 250 milliseconds. It is more, up to eight times as much, where answers were slow of
+    /// late, and four times as much where there has not been one.
+    pub probe: Duration,
+    /// The longest to wait for the head of a write in all if a probe finds meanwhile that the endpoint has no leader, or another one than before. 3 seconds: what was on its way to a leader
+    /// that is gone is not answered any more, while an election seldom takes longer. `None` waits on.
+    pub no_leader: Option<Duration>,
     /// What the three limits for heads of reads are raised by while credentials are in use, since the
     /// server hashes the password for every request. 300 milliseconds.
     pub auth_allowance: Duration,
@@ -132,6 +148,10 @@ impl Default for Policy {
             diagnosis_deadline: Some(Duration::from_secs(3)),
             watch_idle: Some(Duration::from_secs(30)),
             watch_pause: LONGEST_PAUSE,
+            late: Some(Duration::from_millis(250)),
+            watch_probe: Some(Duration::from_secs(1)),
+            probe: Duration::from_millis(250),
+            no_leader: Some(Duration::from_secs(3)),
             auth_allowance: Duration::from_millis(300),
             silence: Some(Duration::from_secs(10)),
             max_answer: 64 << 20,
@@ -161,6 +181,7 @@ impl Policy {
     /// | [`silence`](Self::silence) | none | nothing watches over a body |
     /// | [`read_deadline`](Self::read_deadline), [`write_deadline`](Self::write_deadline) | none | up to the caller's context; `DefaultRequestTimeout`, 5 s, is no more than a proposal |
     /// | [`passes`](Self::passes) | 1 | each endpoint is tried once |
+    /// | [`late`](Self::late), [`watch_probe`](Self::watch_probe) | none | nobody is probed |
     ///
     /// So a server that is stopped but not gone holds up a call for ever, as it does in Go; give the calls
     /// deadlines. The keep-alive of TCP belongs to the transports; with `as_in_go` for 30 seconds,
@@ -188,6 +209,8 @@ impl Policy {
             read_deadline: None,
             write_deadline: None,
             passes: Some(1),
+            late: None,
+            watch_probe: None,
             ..Self::default()
         }
     }
@@ -329,6 +352,7 @@ mod tests {
         for purpose in [Purpose::Read, Purpose::QuorumRead, Purpose::GuardedWrite] {
             assert!(!policy.allows_pass_after(purpose, 0), "{purpose:?}");
         }
+        assert_eq!((policy.late, policy.watch_probe), (None, None));
         assert_eq!((policy.silence, policy.max_redirects), (None, 10));
         assert!(!policy.at_least_once && !policy.foreign_redirects, "limits and no habits");
     }

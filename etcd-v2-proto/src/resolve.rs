@@ -30,6 +30,7 @@ use crate::conversation::{Action, Cause, Conversation, Event};
 use crate::error::{Code, Error, ErrorKind, EtcdError, Invalid, Outcome};
 use crate::exchange::Exchange;
 use crate::keys::{Change, Get, Mark, Wait, previous_index};
+use crate::monitor::Pending;
 use crate::request::{Document, Encoded, Request};
 use crate::start::Start;
 
@@ -302,6 +303,14 @@ impl Conversation for Resolve {
         match &self.state {
             State::Reading(exchange) => exchange.detour(now),
             State::Walking { exchange, .. } => exchange.detour(now),
+            State::Done(_) | State::Over => None,
+        }
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        match &self.state {
+            State::Reading(exchange) => exchange.pending(),
+            State::Walking { exchange, .. } => exchange.pending(),
             State::Done(_) | State::Over => None,
         }
     }

@@ -6,6 +6,7 @@
 //! passed to the leaves, because only a transport knows whether bytes had left when one struck.
 
 use std::fmt;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -39,6 +40,16 @@ pub trait AsyncTransport: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the interrupt is used meanwhile.
     async fn sleep(&self, pause: Duration, interrupt: &Interrupt) -> Result<(), Failure>;
+
+    /// Runs a task beside the calls, until its end or that of the runtime, and says whether it will.
+    ///
+    /// A client runs its [monitor](crate::monitor) so. It is asked while it sends something and somebody
+    /// has to wait, and the task ends when nobody waits any more. Refused, as here, nobody
+    /// probes servers that are late, and only time limits end waiting for one that hangs.
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) -> bool {
+        drop(task);
+        false
+    }
 }
 
 /// The body of an answer, read by an asynchronous caller.

@@ -58,6 +58,7 @@ use crate::jitter::Jitter;
 use crate::json::Malformed;
 use crate::judge;
 use crate::keys::{Change, Get, Wait};
+use crate::monitor::Pending;
 use crate::policy::Policy;
 
 /// Every change of a key from some index on, in order, each once. Yields changes and errors.
@@ -332,6 +333,14 @@ impl Conversation for Watch {
         match &self.state {
             State::Waiting(waiting) | State::Checking(waiting) => waiting.detour(now),
             State::Looking(exchange, _) => exchange.detour(now),
+            _ => None,
+        }
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        match &self.state {
+            State::Waiting(waiting) | State::Checking(waiting) => waiting.pending(),
+            State::Looking(exchange, _) => exchange.pending(),
             _ => None,
         }
     }

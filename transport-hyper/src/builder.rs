@@ -159,6 +159,19 @@ impl Builder {
         self
     }
 
+    /// Has the system give up connections when what was sent on them has not been acknowledged for that
+    /// long; 3 seconds unless told, `None` leaves it to the system, which may take a quarter of an hour. It
+    /// does so on Linux and Android (`TCP_USER_TIMEOUT`).
+    ///
+    /// This is what ends a call without time limits that a network swallowed. A server that is stopped
+    /// has its system acknowledge all the same.
+    ///
+    /// Another [connector](Self::connector) does as it likes.
+    pub fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.tcp = self.tcp.tcp_user_timeout(timeout);
+        self
+    }
+
     /// How many unused connections to keep in all; 128 unless told, 0 keeps none.
     ///
     /// The one that was not used for the longest time goes first.
@@ -237,6 +250,23 @@ mod tests {
             let interval = socket.tcp_keepalive_interval().unwrap();
             (idle, interval, socket.tcp_keepalive_retries().unwrap())
         })
+    }
+
+    /// Connects as the transport would, and says for how long the system bears with no acknowledgement.
+    async fn user_timeout(mut builder: Builder) -> Option<Duration> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let stream = builder.tcp.call(uri).await.unwrap();
+        SockRef::from(stream.inner()).tcp_user_timeout().unwrap()
+    }
+
+    #[tokio::test]
+    async fn peers_that_acknowledge_nothing_are_given_up_as_the_settings_say() {
+        let (three, seven) = (Some(Duration::from_secs(3)), Some(Duration::from_secs(7)));
+        assert_eq!(user_timeout(Builder::new()).await, three);
+        assert_eq!(user_timeout(Builder::new().tcp_user_timeout(seven)).await, seven);
+        let systems = user_timeout(Builder::new().tcp_user_timeout(None)).await;
+        assert_eq!(systems.unwrap_or_default(), Duration::ZERO);
     }
 
     #[tokio::test]

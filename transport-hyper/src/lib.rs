@@ -259,6 +259,10 @@ impl AsyncTransport for HyperTransport {
             Patience::new(Timing::default(), interrupt).wait(Step::Connecting, sleep).await
         })
     }
+
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) -> bool {
+        Handle::try_current().map(|runtime| runtime.spawn(task)).is_ok()
+    }
 }
 
 impl Default for HyperTransport {

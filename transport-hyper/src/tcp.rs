@@ -26,15 +26,18 @@ mod race;
 #[derive(Clone, Debug)]
 pub struct TcpConnector {
     keep_alive: Option<TcpKeepalive>,
+    user_timeout: Option<Duration>,
 }
 
 impl TcpConnector {
     /// A connector that has the system probe connections that were silent for 30 seconds, every 10
-    /// seconds, and give them up after 3 probes without an answer.
+    /// seconds, and give them up after 3 probes without an answer, or when what was sent has not been
+    /// acknowledged for 3 seconds.
     #[must_use]
     pub const fn new() -> Self {
         let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(10));
-        Self { keep_alive: None }.tcp_keep_alive(idle, interval, 3)
+        let user_timeout = Some(Duration::from_secs(3));
+        Self { keep_alive: None, user_timeout }.tcp_keep_alive(idle, interval, 3)
     }
 
     /// Has the system probe connections that were silent for `idle`, every `interval`, and give them
@@ -67,6 +70,17 @@ impl TcpConnector {
         self
     }
 
+    /// Has the system give up connections when what was sent has not been acknowledged for that long;
+    /// `None` leaves it to the system. It does so on Linux and Android.
+    ///
+    /// For connectors that are built on this one; otherwise it is set by the method of the same name of
+    /// the [builder](crate::Builder::tcp_user_timeout), which says more about it.
+    #[must_use]
+    pub const fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.user_timeout = timeout;
+        self
+    }
+
     async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
         let (host, port) = target(&uri)?;
         let stream = match host.parse::<IpAddr>() {
@@ -77,6 +91,10 @@ impl TcpConnector {
         let _ = stream.set_nodelay(true);
         if let Some(keep_alive) = &self.keep_alive {
             let _ = SockRef::from(&stream).set_tcp_keepalive(keep_alive);
+        }
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if let Some(timeout) = self.user_timeout {
+            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(timeout));
         }
         Ok(TokioIo::new(stream))
     }

@@ -35,6 +35,7 @@ use crate::reach::Reach;
 #[must_use = "it does nothing before `build`"]
 pub struct Builder {
     keep_alive: Option<TcpKeepalive>,
+    user_timeout: Option<Duration>,
     max_head: usize,
     max_idle: usize,
     max_idle_per_origin: usize,
@@ -69,6 +70,17 @@ impl Builder {
     /// Leaves silent peers alone.
     pub const fn no_tcp_keep_alive(mut self) -> Self {
         self.keep_alive = None;
+        self
+    }
+
+    /// Has the system give up connections when what was sent on them has not been acknowledged for that
+    /// long; 3 seconds unless told, `None` leaves it to the system, which may take a quarter of an hour. It
+    /// does so on Linux and Android (`TCP_USER_TIMEOUT`).
+    ///
+    /// This is what ends a call without time limits that a network swallowed. A server that is stopped
+    /// has its system acknowledge all the same.
+    pub const fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.user_timeout = timeout;
         self
     }
 
@@ -185,6 +197,7 @@ impl Builder {
         let reach = Reach {
             dialer: Dialer {
                 keepalive: self.keep_alive,
+                user_timeout: self.user_timeout,
                 no_delay: config.no_delay(),
                 family: config.ip_family(),
             },
@@ -215,6 +228,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             keep_alive: Some(keep_alive(Duration::from_secs(30), Duration::from_secs(10), 3)),
+            user_timeout: Some(Duration::from_secs(3)),
             max_head: 64 << 10,
             max_idle: 128,
             max_idle_per_origin: 32,
@@ -238,7 +252,7 @@ const READ_AHEAD: usize = 64 << 10;
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use etcd_v2_proto::{Interrupt, Timing};
     use socket2::SockRef;
@@ -247,14 +261,29 @@ mod tests {
     use super::*;
     use crate::call::Call;
 
-    /// Connects as the transport would, and says whether and how its peer is probed.
-    fn probes(builder: Builder) -> Option<(Duration, Duration, u32)> {
+    /// Connects as the transport would.
+    fn connect(builder: Builder) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let keepalive = builder.keep_alive;
-        let dialer = Dialer { keepalive, no_delay: true, family: IpFamily::Any };
+        let (keepalive, user_timeout) = (builder.keep_alive, builder.user_timeout);
+        let dialer = Dialer { keepalive, user_timeout, no_delay: true, family: IpFamily::Any };
         let mut call = Call::to_send(Timing::default(), &Interrupt::never(), 0);
-        let stream = dialer.dial("127.0.0.1", port, &mut call).unwrap();
+        dialer.dial("127.0.0.1", port, &mut call).unwrap()
+    }
+
+    #[test]
+    fn peers_that_acknowledge_nothing_are_given_up_as_the_settings_say() {
+        let timeout = |builder| SockRef::from(&connect(builder)).tcp_user_timeout().unwrap();
+        let (three, seven) = (Some(Duration::from_secs(3)), Some(Duration::from_secs(7)));
+        assert_eq!(timeout(Builder::default()), three);
+        assert_eq!(timeout(Builder::default().tcp_user_timeout(seven)), seven);
+        let systems = timeout(Builder::default().tcp_user_timeout(None));
+        assert_eq!(systems.unwrap_or_default(), Duration::ZERO);
+    }
+
+    /// Says whether and how a peer is probed.
+    fn probes(builder: Builder) -> Option<(Duration, Duration, u32)> {
+        let stream = connect(builder);
         let socket = SockRef::from(&stream);
         socket.keepalive().unwrap().then(|| {
             let idle = socket.tcp_keepalive_time().unwrap();

@@ -15,6 +15,8 @@ use crate::call::Call;
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     pub(crate) keepalive: Option<TcpKeepalive>,
+    /// How long to bear with it that nothing is acknowledged, where systems can be told.
+    pub(crate) user_timeout: Option<Duration>,
     pub(crate) no_delay: bool,
     pub(crate) family: IpFamily,
 }
@@ -37,6 +39,10 @@ impl Dialer {
         stream.set_nodelay(self.no_delay)?;
         if let Some(keepalive) = &self.keepalive {
             SockRef::from(&stream).set_tcp_keepalive(keepalive)?;
+        }
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if let Some(timeout) = self.user_timeout {
+            SockRef::from(&stream).set_tcp_user_timeout(Some(timeout))?;
         }
         Ok(stream)
     }
@@ -109,7 +115,7 @@ mod tests {
     }
 
     fn dialer(keepalive: Option<TcpKeepalive>) -> Dialer {
-        Dialer { keepalive, no_delay: true, family: IpFamily::Any }
+        Dialer { keepalive, user_timeout: None, no_delay: true, family: IpFamily::Any }
     }
 
     #[test]

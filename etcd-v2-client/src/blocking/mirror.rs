@@ -44,8 +44,7 @@ pub struct MirrorThread {
 
 impl Updates {
     pub(crate) fn begin(inner: &Inner<dyn BlockingTransport>, get: Get) -> (Mirror, Self) {
-        let interrupt = inner.for_watch();
-        let (mirror, talk) = mirror::talk(inner, get);
+        let (mirror, talk, interrupt) = mirror::talk(inner, get);
         let run = BlockingRun::new(talk, Arc::clone(&inner.transport), interrupt.clone());
         (mirror, Self { run, interrupt })
     }

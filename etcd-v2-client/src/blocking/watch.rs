@@ -45,7 +45,7 @@ pub struct Watch {
 impl Watch {
     pub(crate) fn new(inner: &Inner<dyn BlockingTransport>, wait: Wait) -> Self {
         let interrupt = inner.for_watch();
-        let watch = inner.shared.watch(wait, &inner.policy);
+        let watch = inner.shared.watch(wait, &inner.policy).guarded(&interrupt);
         let run = BlockingRun::new(watch, Arc::clone(&inner.transport), interrupt.clone());
         Self { run, interrupt }
     }

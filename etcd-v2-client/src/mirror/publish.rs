@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcd_v2_proto::monitor::Pending;
 use etcd_v2_proto::{Action, Conversation, Detour, Error, ErrorKind, Event, Mirror, Route};
 
 use super::{Board, Update};
@@ -58,6 +59,10 @@ impl Conversation for Publishing {
 
     fn detour(&self, now: Duration) -> Option<Detour> {
         self.mirror.detour(now)
+    }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        self.mirror.pending()
     }
 }
 

@@ -45,8 +45,7 @@ pub struct Updates {
 
 /// A mirror that begins when its first update is asked for.
 pub(crate) fn begin(inner: &Inner<dyn AsyncTransport>, get: Get) -> (Mirror, Updates) {
-    let interrupt = inner.for_watch();
-    let (mirror, talk) = talk(inner, get);
+    let (mirror, talk, interrupt) = talk(inner, get);
     let flight = Flight::new(talk, &inner.transport, &interrupt);
     (mirror, Updates { flight, interrupt })
 }

@@ -81,7 +81,7 @@ pub(crate) enum Subject {
 
 impl Colour {
     /// A client that asks these endpoints in order, and leaves none just because this machine is busy:
-    /// the heads of its reads may take as long as those of its writes.
+    /// the heads of its reads may take as long as those of its writes, and nobody is probed.
     pub(crate) fn client<U: Into<String>>(self, urls: impl IntoIterator<Item = U>) -> Subject {
         self.patient(urls).build()
     }
@@ -93,6 +93,7 @@ impl Colour {
             policy.listing_head = policy.write_head;
             policy.quorum_head = policy.write_head;
             policy.read_deadline = policy.write_deadline;
+            (policy.late, policy.watch_probe) = (None, None);
         })
     }
 

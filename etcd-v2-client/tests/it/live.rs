@@ -41,6 +41,7 @@ mod diagnoses;
 #[cfg(feature = "dns")]
 mod discovering;
 mod followers;
+mod hanging;
 mod histories;
 mod iterating;
 mod lifetimes;

@@ -29,6 +29,8 @@
 //! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
+//! | [`liveness`] | servers hang, are cut off, have no leader | probes tell, and those who wait in vain go on elsewhere |
+//! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
 //! | [`watch_silence`] | waits hear nothing, streams stall, clusters change | asked anew or elsewhere in time; gaps are told |
 //! | [`watch_ends`] | watches end | for good reasons only, and nothing stays open |
@@ -65,6 +67,10 @@ mod identity;
 mod interrupts;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod kept;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod liveness;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod monitors;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod observing;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

@@ -16,6 +16,7 @@ use crate::cluster::Detour;
 use crate::conversation::{Action, Conversation, Event};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::exchange::Exchange;
+use crate::monitor::Pending;
 use crate::request::Request;
 use crate::start::Start;
 
@@ -153,6 +154,14 @@ impl Checked {
             State::Failed(_) | State::Over => None,
         }
     }
+
+    fn pending(&self) -> Option<Pending<'_>> {
+        match &self.state {
+            State::Looking(look) => look.pending(),
+            State::Writing(write) => write.pending(),
+            State::Failed(_) | State::Over => None,
+        }
+    }
 }
 
 impl fmt::Debug for Checked {
@@ -176,6 +185,10 @@ macro_rules! conversation {
 
             fn detour(&self, now: Duration) -> Option<Detour> {
                 self.0.detour(now)
+            }
+
+            fn pending(&self) -> Option<Pending<'_>> {
+                self.0.pending()
             }
         }
     )*};

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::finding::Finding;
-use super::report::{EndpointReport, V2, last, name};
+use super::report::{EndpointReport, V2, name};
 use crate::conversation::{Cause, Failure, Stage};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, Error, ErrorKind, Likely};
@@ -23,14 +23,14 @@ pub(super) fn conclude_each(report: &EndpointReport) -> Option<Finding> {
         (_, Some(Ok(V2 { is_electing: true, .. }))) => Some(Finding::NoLeader { endpoint }),
         (_, Some(Ok(_))) => unhealthy(report),
         (Err(error), None) => Some(useless(report, error)),
-        (Err(error), Some(_)) if !is_absent(last(error)) => Some(useless(report, error)),
+        (Err(error), Some(_)) if !is_absent(error.last()) => Some(useless(report, error)),
         (Err(_), _) if report.is_healthy().is_some() => Some(Finding::HealthOnly { endpoint }),
         (Err(error), _) => Some(useless(report, error)),
-        (Ok(version), Some(Err(error))) if is_absent(last(error)) => {
+        (Ok(version), Some(Err(error))) if is_absent(error.last()) => {
             let version = version.server.clone();
             let has_health = report.health.as_ref().is_none_or(|health| match health {
                 Ok(_) => true,
-                Err(error) => !is_absent(last(error)),
+                Err(error) => !is_absent(error.last()),
             });
             Some(if is_without_v2(&version) {
                 Finding::NoV2Api { endpoint, version }
@@ -40,7 +40,7 @@ pub(super) fn conclude_each(report: &EndpointReport) -> Option<Finding> {
                 Finding::PeerPort { endpoint }
             })
         }
-        (Ok(_), Some(Err(error))) => Some(match last(error) {
+        (Ok(_), Some(Err(error))) => Some(match error.last() {
             // It had answered before, so its port is the right one.
             ErrorKind::Failed(failure) if failure.cause() != Cause::TimedOut => {
                 Finding::Unhealthy { endpoint, reason: Some(failure.to_string()) }
@@ -58,7 +58,7 @@ pub(super) fn conclude_each(report: &EndpointReport) -> Option<Finding> {
 /// An endpoint that cannot be used at all, for what this error says.
 fn useless(report: &EndpointReport, error: &Error) -> Finding {
     let endpoint = report.endpoint.clone();
-    match last(error) {
+    match error.last() {
         ErrorKind::Failed(failure) => unconnected(report, failure),
         ErrorKind::TimedOut => Finding::Silent { endpoint, waited: report.took },
         ErrorKind::Unexpected(answer) => match (answer.likely(), answer.status) {
@@ -111,7 +111,7 @@ fn unhealthy(report: &EndpointReport) -> Option<Finding> {
         Ok(health) if health.healthy => None,
         Ok(health) => Some(Finding::Unhealthy { endpoint, reason: health.reason.clone() }),
         // Before 2.0 there was no such question, and some proxies do not let it through.
-        Err(error) => match last(error) {
+        Err(error) => match error.last() {
             ErrorKind::TimedOut => Some(Finding::Unhealthy { endpoint, reason: None }),
             ErrorKind::Failed(failure) => {
                 let told = (failure.cause() != Cause::TimedOut).then(|| failure.to_string());

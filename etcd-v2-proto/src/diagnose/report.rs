@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::conclude::{conclude, conclude_each};
 use super::finding::Finding;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::members::Member;
 use crate::request::ClusterId;
 use crate::server::{Health, Version};
@@ -172,14 +172,6 @@ pub(super) fn harmless(text: &str) -> String {
     /// More than that is no name, version or reason.
     const LONGEST: usize = 100;
     text.chars().take(LONGEST).flat_map(char::escape_debug).collect()
-}
-
-/// What went wrong the last time that somebody was asked.
-pub(super) fn last(error: &Error) -> &ErrorKind {
-    match (error.kind(), error.attempts().last()) {
-        (ErrorKind::Unavailable | ErrorKind::TimedOut, Some(attempt)) => &attempt.kind,
-        (kind, _) => kind,
-    }
 }
 
 const HEADER: [&str; 6] = ["endpoint", "version", "cluster", "leader", "health", "first answer"];

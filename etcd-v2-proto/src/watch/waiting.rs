@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::framing::Documents;
 use crate::keys::{Change, Wait};
+use crate::monitor::Pending;
 use crate::request::{Document, Meta, Request};
 
 /// A wait that is open, or about to be.
@@ -137,6 +138,10 @@ impl Waiting {
 
     pub(super) fn detour(&self, now: Duration) -> Option<Detour> {
         self.exchange.detour(now)
+    }
+
+    pub(super) fn pending(&self) -> Option<Pending<'_>> {
+        self.exchange.pending()
     }
 
     /// Whether what was there when it began would have come by now.

@@ -11,6 +11,7 @@ mod heads;
 mod histories;
 mod keys;
 mod membership;
+mod monitor;
 mod secrets;
 mod seeds;
 mod shown;

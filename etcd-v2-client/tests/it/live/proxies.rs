@@ -49,10 +49,7 @@ pub(super) fn client<U: AsRef<str>>(
         }
     };
     // One who asks again because this machine is busy would be noted twice.
-    client.with(|policy| {
-        policy.read_head = policy.write_head;
-        policy.read_deadline = policy.write_deadline;
-    })
+    client.patient()
 }
 
 /// A client of the shared server, with this URL for the proxy of all requests.

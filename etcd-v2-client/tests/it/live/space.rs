@@ -29,23 +29,34 @@ pub(super) enum Client {
     Blocking(etcd_v2_client::blocking::Client),
 }
 
+fn probes_nobody(policy: &mut Policy) {
+    (policy.late, policy.watch_probe) = (None, None);
+}
+
 impl Client {
-    /// An asynchronous client that asks these endpoints in this order.
+    /// An asynchronous client that asks these endpoints in this order, and [probes](Self::probing) none.
     #[cfg(feature = "hyper")]
     pub(super) fn asynchronous<U: AsRef<str>>(endpoints: impl IntoIterator<Item = U>) -> Self {
         let builder = etcd_v2_client::Client::builder();
-        Self::Async(
-            builder.endpoints(endpoints).order(etcd_v2_client::Order::AsGiven).build().unwrap(),
-        )
+        let builder = builder.endpoints(endpoints).order(etcd_v2_client::Order::AsGiven);
+        Self::Async(builder.policy(probes_nobody).build().unwrap())
     }
 
-    /// A blocking client that asks these endpoints in this order.
+    /// A blocking client that asks these endpoints in this order, and [probes](Self::probing) none.
     #[cfg(feature = "ureq")]
     pub(super) fn blocking<U: AsRef<str>>(endpoints: impl IntoIterator<Item = U>) -> Self {
         let builder = etcd_v2_client::blocking::Client::builder();
-        Self::Blocking(
-            builder.endpoints(endpoints).order(etcd_v2_client::Order::AsGiven).build().unwrap(),
-        )
+        let builder = builder.endpoints(endpoints).order(etcd_v2_client::Order::AsGiven);
+        Self::Blocking(builder.policy(probes_nobody).build().unwrap())
+    }
+
+    /// The same, but with probes as they are by default. Where a server is checked for what came, or a busy
+    /// machine must not be the reason for what happens, they are in the way.
+    pub(super) fn probing(&self) -> Self {
+        let default = Policy::default();
+        self.with(|policy| {
+            (policy.late, policy.watch_probe) = (default.late, default.watch_probe);
+        })
     }
 
     /// Another client of the same colour, which shares nothing with this one.
@@ -65,10 +76,11 @@ impl Client {
         client.patient()
     }
 
-    /// The same, giving servers time to read: to check a password keeps one busy for longer than most
-    /// reads take, and on a busy machine for much longer.
+    /// The same, giving servers time: to check a password keeps one busy for longer than most calls
+    /// take, and on a busy machine for much longer.
     pub(super) fn patient(&self) -> Self {
         self.with(|policy| {
+            probes_nobody(policy);
             policy.read_head = policy.write_head;
             policy.listing_head = policy.write_head;
             policy.quorum_head = policy.write_head;
@@ -85,13 +97,14 @@ impl Client {
         tls: etcd_v2_client::proto::tls::Tls,
     ) -> Self {
         let order = etcd_v2_client::Order::AsGiven;
-        either!(self, _it => {
+        let client = either!(self, _it => {
             let builder = etcd_v2_client::Client::builder().endpoints(endpoints).order(order);
             Self::Async(builder.tls(tls).build().unwrap())
         }, {
             let builder = etcd_v2_client::blocking::Client::builder();
             Self::Blocking(builder.endpoints(endpoints).order(order).tls(tls).build().unwrap())
-        })
+        });
+        client.with(probes_nobody)
     }
 
     /// Another client of the same colour, which asks as whomever the provider names.
@@ -100,13 +113,14 @@ impl Client {
         endpoint: &str,
         provider: impl CredentialsProvider + 'static,
     ) -> Self {
-        either!(self, _it => {
+        let client = either!(self, _it => {
             let builder = etcd_v2_client::Client::builder().endpoints([endpoint]);
             Self::Async(builder.credentials_from(provider).build().unwrap())
         }, {
             let builder = etcd_v2_client::blocking::Client::builder().endpoints([endpoint]);
             Self::Blocking(builder.credentials_from(provider).build().unwrap())
-        })
+        });
+        client.with(probes_nobody)
     }
 
     /// Keeps up with who the members are.
@@ -123,13 +137,14 @@ impl Client {
         endpoints: impl IntoIterator<Item = U>,
         order: etcd_v2_client::Order,
     ) -> Self {
-        either!(self, _it => {
+        let client = either!(self, _it => {
             let builder = etcd_v2_client::Client::builder().endpoints(endpoints);
             Self::Async(builder.order(order).build().unwrap())
         }, {
             let builder = etcd_v2_client::blocking::Client::builder().endpoints(endpoints);
             Self::Blocking(builder.order(order).build().unwrap())
-        })
+        });
+        client.with(probes_nobody)
     }
 
     pub(super) fn endpoints(&self) -> Vec<String> {

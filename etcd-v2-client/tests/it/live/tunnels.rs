@@ -55,7 +55,7 @@ fn admitted(space: &Space, proxies: Proxies) -> Client {
 
 fn etcd_is_reached_through_a_tunnel(space: &Space) {
     let proxy = Proxy::start().unwrap();
-    let client = admitted(space, Proxies::all(&proxy.url()).unwrap());
+    let client = admitted(space, Proxies::all(&proxy.url()).unwrap()).patient();
     let keys = client.keys();
     keys.send(Set::new(space.at("file"), "through")).unwrap();
     assert_eq!(keys.send(Get::new(space.at("file"))).unwrap().value(), Some("through"));

@@ -35,6 +35,7 @@ fn head_that_is_too_late_is_given_up_for_a_read_and_a_write(colour: Colour) {
         policy.passes = Some(1);
         policy.read_head = Some(ms(200));
         policy.write_head = Some(ms(300));
+        policy.late = None;
     });
     let client = client.build();
     let (error, took) = timed(|| client.send(Get::new("/a")).unwrap_err());
@@ -56,7 +57,10 @@ fn head_that_drips_is_too_late_however_often_something_comes(colour: Colour) {
         peer.write("HTTP/1.1 200 OK\r\n");
         peer.drip("X: y\r\n", ms(20));
     });
-    let client = colour.setup([server.url()]).policy(|policy| policy.write_head = Some(ms(300)));
+    let client = colour.setup([server.url()]).policy(|policy| {
+        policy.write_head = Some(ms(300));
+        policy.late = None;
+    });
     let (error, took) = timed(|| client.build().send(Set::new("/a", "1")).unwrap_err());
     assert!(took >= ms(300) && took < ms(300) + MARGIN, "{took:?}");
     assert_eq!(error.outcome(), Outcome::Unknown);

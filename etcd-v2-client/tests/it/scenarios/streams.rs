@@ -102,7 +102,7 @@ mod futures {
         let client = Client::builder()
             .endpoints([hung.url(), server.url()])
             .order(etcd_v2_client::Order::AsGiven)
-            .policy(|policy| policy.wait_head = Some(ms(500)))
+            .policy(|policy| (policy.wait_head, policy.late) = (Some(ms(500)), None))
             .build()
             .unwrap();
         let mut watch = client.keys().watch("/a");

@@ -1,0 +1,353 @@
+//! Telling hung, cut off and leaderless members from slow ones, while somebody waits for them.
+//!
+//! A write is patient, because giving up on it leaves its outcome unknown, and a watch waits for as long
+//! as nothing happens. Neither can tell a server that works from one that never will. A [`Monitor`]
+//! can: it knows the attempts under way, says which endpoints are to be [probed](Probe) when, takes what
+//! the probes find, and says whose drivers have to leave, by their [`Interrupt`]. What follows is a
+//! failure like any other: the conversation goes on at the next endpoint if it may.
+//!
+//! An endpoint is probed while
+//!
+//! - the head of a write or of a wait is [late](Policy::late), and every half second as long as it is;
+//! - watches at it are idle, once in each [`Policy::watch_probe`], however many there are;
+//! - it said that it has no leader and somebody waits for it, every half second, and so are the other
+//!   endpoints then, until one of them has a leader.
+//!
+//! No endpoint is probed more than twice within a second, and none while answers come in time and no
+//! watch is idle. Reads have short limits of their own and are no affair of it.
+//!
+//! | a probe finds | then |
+//! |---|---|
+//! | alive | nothing; if another one leads than before, as *no leader* for writes |
+//! | no leader | writes are left when they have taken [`Policy::no_leader`] in all: what was sent to a leader that is gone is never answered |
+//! | no leader again, while another endpoint has one | all are left |
+//! | dead, and nobody has heard from it since the probe began | all are left |
+//! | unclear, or dead, but that was noticed late | nothing |
+//!
+//! A probe takes [`Policy::probe`] at most. But an endpoint that is slow to answer others, being far away
+//! or busy, gets four times as long as the slowest of its latest answers took, and one of which nobody has had an
+//! answer yet gets four times the limit.
+//!
+//! *All* are those that were under way when the probe began: nobody is left who has not waited for as long
+//! as the probe. Each is told once.
+//!
+//! The clients of `etcd-v2-client` have one each. A driver of your own may do without; then a server that
+//! hangs holds up a write for [`Policy::write_head`] and a watch for [`Policy::watch_idle`]. This
+//! is all there is to it:
+//!
+//! ```
+//! use std::time::Duration;
+//! use etcd_v2_proto::monitor::{Duty, Liveness, Monitor, Pending};
+//! use etcd_v2_proto::{Interrupt, Policy, Purpose, Reason};
+//!
+//! let ms = Duration::from_millis;
+//! let (mut monitor, policy, interrupt) = (Monitor::new(), Policy::default(), Interrupt::new());
+//! let endpoint = "http://10.0.0.1:2379".parse()?;
+//! let pending = Pending::new(&endpoint, Purpose::Write, &policy);
+//!
+//! let ticket = monitor.begin(ms(0), &pending, &interrupt).unwrap();
+//! let Duty::Rest(Some(pause)) = monitor.next(ms(0), &[]) else { panic!("nothing is late") };
+//! assert_eq!(pause, ms(250));
+//! let Duty::Probe { endpoint, .. } = monitor.next(ms(250), &[]) else { panic!("it is late") };
+//!
+//! monitor.learn(ms(500), &endpoint, Liveness::Dead);
+//! let Duty::Leave(interrupts) = monitor.next(ms(500), &[]) else { panic!("it is dead") };
+//! interrupts.iter().for_each(Interrupt::leave);
+//! assert_eq!(interrupt.take(), Some(Reason::Leave));
+//! monitor.end(ms(500), ticket, false);
+//! # Ok::<(), etcd_v2_proto::Invalid>(())
+//! ```
+
+mod entry;
+mod member;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+pub use probe::{Liveness, Probe};
+
+use std::mem;
+use std::time::Duration;
+
+use self::entry::{AGAIN, Entry, Phase};
+use self::member::Member;
+use crate::endpoint::Endpoint;
+use crate::interrupt::Interrupt;
+use crate::policy::Policy;
+use crate::request::Purpose;
+
+/// An attempt that is about to wait for its server; see [`Conversation::pending`](crate::Conversation::pending).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Pending<'a> {
+    /// Who is asked.
+    pub endpoint: &'a Endpoint,
+    /// What for.
+    pub purpose: Purpose,
+    /// How patiently.
+    pub policy: &'a Policy,
+}
+
+impl<'a> Pending<'a> {
+    /// Such an attempt.
+    #[must_use]
+    pub const fn new(endpoint: &'a Endpoint, purpose: Purpose, policy: &'a Policy) -> Self {
+        Self { endpoint, purpose, policy }
+    }
+}
+
+/// Stands for an attempt that a [`Monitor`] knows of, until it is handed back.
+#[derive(Debug)]
+#[must_use = "the attempt is watched over until this is handed back"]
+pub struct Ticket {
+    place: usize,
+}
+
+/// What whoever drives a [`Monitor`] has to do next.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever drives it has to know every duty")]
+pub enum Duty {
+    /// Use [`Interrupt::leave`] on each of these, and ask again.
+    Leave(Vec<Interrupt>),
+    /// Probe this endpoint, say what was [found](Monitor::learn), and ask again.
+    Probe {
+        /// Whom to probe.
+        endpoint: Endpoint,
+        /// The longest that it may take.
+        limit: Duration,
+    },
+    /// Ask again after that long, or if there is none, when an attempt begins or a wait becomes idle.
+    Rest(Option<Duration>),
+}
+
+/// Knows who waits for which endpoint, and finds out which of them wait in vain; see the
+/// [module](self). `now` is the time since any moment in the past; it never goes back.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    entries: Vec<Option<Entry>>,
+    /// Where entries are free.
+    free: Vec<usize>,
+    members: Vec<Member>,
+    leaving: Vec<Interrupt>,
+}
+
+impl Monitor {
+    /// One that knows of no attempt.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Watches over an attempt that is sent now, unless its policy is against it or it is for a read.
+    pub fn begin(
+        &mut self,
+        now: Duration,
+        pending: &Pending<'_>,
+        interrupt: &Interrupt,
+    ) -> Option<Ticket> {
+        let entry = Entry::new(now, pending, interrupt)?;
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.entries[place] = Some(entry);
+                place
+            }
+            None => {
+                self.entries.push(Some(entry));
+                self.entries.len() - 1
+            }
+        };
+        Some(Ticket { place })
+    }
+
+    /// When its endpoint is to be probed on behalf of this attempt, if it goes on like that. To be asked
+    /// after it began or became idle: whoever drives the monitor must not rest for longer.
+    #[must_use]
+    pub fn due(&self, ticket: &Ticket) -> Option<Duration> {
+        self.entries.get(ticket.place)?.as_ref()?.due(None)
+    }
+
+    /// The head of the answer is there. A write is not watched over any more then, while a wait is idle
+    /// from now on.
+    pub fn head(&mut self, now: Duration, ticket: Ticket) -> Option<Ticket> {
+        match self.entry(&ticket) {
+            Some(entry) if entry.phase != Phase::Writing => {
+                let took = now.saturating_sub(entry.since);
+                (entry.phase, entry.since) = (Phase::Idle, now);
+                let endpoint = entry.endpoint.clone();
+                self.member(&endpoint).answer(now, took);
+                Some(ticket)
+            }
+            _ => {
+                self.end(now, ticket, true);
+                None
+            }
+        }
+    }
+
+    /// A piece of the answer is there.
+    pub fn hear(&mut self, now: Duration, ticket: &Ticket) {
+        if let Some(entry) = self.entry(ticket) {
+            entry.since = now;
+            let endpoint = entry.endpoint.clone();
+            self.member(&endpoint).heard = Some(now);
+        }
+    }
+
+    /// The attempt is over, with an answer or without.
+    pub fn end(&mut self, now: Duration, ticket: Ticket, answered: bool) {
+        let Some(entry) = self.entries.get_mut(ticket.place).and_then(Option::take) else { return };
+        self.free.push(ticket.place);
+        if answered {
+            let member = self.member(&entry.endpoint);
+            if entry.phase == Phase::Idle || entry.is_doubtful {
+                // It took as long as it took until something happened.
+                member.heard = Some(now);
+            } else {
+                member.answer(now, now.saturating_sub(entry.since));
+            }
+        }
+    }
+
+    /// What has to be done now. `endpoints` are those of the cluster: if one has no leader, the others
+    /// are asked.
+    pub fn next(&mut self, now: Duration, endpoints: &[Endpoint]) -> Duty {
+        for entry in self.entries.iter_mut().flatten() {
+            if !entry.is_left && entry.ends().is_some_and(|end| end <= now) {
+                self.leaving.push(entry.leave());
+            }
+        }
+        if !self.leaving.is_empty() {
+            return Duty::Leave(mem::take(&mut self.leaving));
+        }
+        self.forget(now);
+        match self.first_due(endpoints) {
+            Some((at, endpoint)) if at <= now => {
+                let limit = self.limit(&endpoint);
+                self.member(&endpoint).ask(now, limit);
+                Duty::Probe { endpoint, limit }
+            }
+            due => {
+                let ends = self.waiting().filter_map(Entry::ends);
+                let next = due.into_iter().map(|(at, _)| at).chain(ends).min();
+                Duty::Rest(next.map(|next| next.saturating_sub(now)))
+            }
+        }
+    }
+
+    /// Takes what the last probe of this endpoint found, which is over now.
+    pub fn learn(&mut self, now: Duration, endpoint: &Endpoint, found: Liveness) {
+        let Some(at) = self.members.iter().position(|member| member.endpoint == *endpoint) else {
+            return;
+        };
+        let Some(began) = self.members[at].last else { return };
+        let has_answered = matches!(found, Liveness::Alive { .. } | Liveness::NoLeader);
+        let is_left = match found {
+            Liveness::Alive { leader } => {
+                self.members[at].is_led(began, leader);
+                false
+            }
+            Liveness::NoLeader => {
+                let vacancy = self.members[at].is_vacant(now);
+                let is_led = |member: &Member| {
+                    member.led.is_some_and(|led| (vacancy.since..began).contains(&led))
+                };
+                vacancy.times > 1 && self.members.iter().any(is_led)
+            }
+            Liveness::Dead => self.members[at].is_dead(now),
+            Liveness::Unclear => false,
+        };
+        let member = &mut self.members[at];
+        if has_answered {
+            member.answer(now, now.saturating_sub(began));
+        }
+        let (reign, is_vacant) = (member.reign, member.vacancy.is_some());
+        for entry in self.entries.iter_mut().flatten() {
+            if entry.is_left || entry.since > began || entry.endpoint != *endpoint {
+                continue;
+            }
+            if entry.phase == Phase::Writing {
+                let first = *entry.reign.get_or_insert(reign);
+                entry.is_doubtful |= is_vacant || first != reign;
+            }
+            if is_left {
+                self.leaving.push(entry.leave());
+            }
+        }
+    }
+
+    /// Those who wait and have not been told to leave.
+    fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten().filter(|entry| !entry.is_left)
+    }
+
+    fn entry(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
+        self.entries.get_mut(ticket.place)?.as_mut()
+    }
+
+    fn known(&self, endpoint: &Endpoint) -> Option<&Member> {
+        self.members.iter().find(|member| member.endpoint == *endpoint)
+    }
+
+    fn member(&mut self, endpoint: &Endpoint) -> &mut Member {
+        let at = self.members.iter().position(|member| member.endpoint == *endpoint);
+        let at = at.unwrap_or_else(|| {
+            self.members.push(Member::new(endpoint.clone()));
+            self.members.len() - 1
+        });
+        &mut self.members[at]
+    }
+
+    /// How long a probe of this endpoint may take.
+    fn limit(&self, endpoint: &Endpoint) -> Duration {
+        let least = self.waiting().map(|entry| entry.patience.probe).max().unwrap_or_default();
+        let own = self.known(endpoint).and_then(|member| member.pace);
+        // Where nothing is known of it, it will be like the others.
+        let pace = own.or_else(|| self.members.iter().filter_map(|member| member.pace).max());
+        let wanted = pace.unwrap_or(least).saturating_mul(4);
+        wanted.clamp(least, least.saturating_mul(8))
+    }
+
+    /// Forgets what is of no use of endpoints for which nobody waits.
+    fn forget(&mut self, now: Duration) {
+        let mut members = mem::take(&mut self.members);
+        members.retain_mut(|member| {
+            let is_wanted = self.waiting().any(|entry| entry.endpoint == member.endpoint);
+            // Whoever comes next finds out anew.
+            member.vacancy = member.vacancy.filter(|_| is_wanted);
+            is_wanted || !member.is_stale(now)
+        });
+        self.members = members;
+    }
+
+    /// Which endpoint is to be probed first, and when.
+    fn first_due(&self, endpoints: &[Endpoint]) -> Option<(Duration, Endpoint)> {
+        let mut first: Option<(Duration, &Endpoint)> = None;
+        for entry in self.waiting() {
+            let member = self.known(&entry.endpoint);
+            let last = member.and_then(|member| member.last);
+            let vacancy = member.and_then(|member| member.vacancy);
+            let again = last.filter(|_| vacancy.is_some()).map(|last| last.saturating_add(AGAIN));
+            let own = entry.due(last).into_iter().chain(again).min();
+            let own = own.map(|due| (due, &entry.endpoint));
+            // Somebody else may have a leader.
+            let others = vacancy.iter().flat_map(|vacancy| {
+                let others = endpoints.iter().filter(|other| **other != entry.endpoint);
+                others.filter_map(|other| Some((self.due_elsewhere(other, vacancy.since)?, other)))
+            });
+            for (due, endpoint) in own.into_iter().chain(others) {
+                let at = self.known(endpoint).map_or(due, |member| member.not_before(due));
+                if first.is_none_or(|(first, _)| at < first) {
+                    first = Some((at, endpoint));
+                }
+            }
+        }
+        first.map(|(at, endpoint)| (at, endpoint.clone()))
+    }
+
+    /// When to ask an endpoint whether it has a leader, if that is not known for this time.
+    fn due_elsewhere(&self, endpoint: &Endpoint, since: Duration) -> Option<Duration> {
+        let Some(member) = self.known(endpoint) else { return Some(since) };
+        let again = member.last.map_or(since, |last| since.max(last.saturating_add(AGAIN)));
+        (member.led < Some(since)).then_some(again)
+    }
+}

@@ -1,0 +1,111 @@
+//! The attempts under way.
+
+use std::time::Duration;
+
+use super::Pending;
+use crate::endpoint::Endpoint;
+use crate::interrupt::Interrupt;
+use crate::policy::Policy;
+use crate::request::Purpose;
+
+/// An attempt that waits for its server.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) endpoint: Endpoint,
+    interrupt: Interrupt,
+    pub(super) phase: Phase,
+    /// When the phase began, or something was heard in it.
+    pub(super) since: Duration,
+    pub(super) patience: Patience,
+    /// Which of the endpoint's reigns it began in, as far as that is known.
+    pub(super) reign: Option<u32>,
+    /// Whether the cluster has been without its leader since, as the endpoint sees it.
+    pub(super) is_doubtful: bool,
+    /// Whether its driver has been told to leave.
+    pub(super) is_left: bool,
+}
+
+/// What it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The head of a write.
+    Writing,
+    /// The head of a wait.
+    Opening,
+    /// A change.
+    Idle,
+}
+
+/// How patient it is, from its policy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    late: Option<Duration>,
+    idle: Option<Duration>,
+    no_leader: Option<Duration>,
+    /// The longest that a probe may take.
+    pub(super) probe: Duration,
+}
+
+impl Entry {
+    /// One that begins `now`, if it is worth a look at all.
+    pub(super) fn new(now: Duration, pending: &Pending<'_>, interrupt: &Interrupt) -> Option<Self> {
+        let phase = match pending.purpose {
+            Purpose::Read | Purpose::Listing | Purpose::QuorumRead | Purpose::QuorumListing => {
+                return None;
+            }
+            Purpose::Wait => Phase::Opening,
+            Purpose::GuardedWrite | Purpose::Write => Phase::Writing,
+        };
+        let patience = Patience::of(pending.policy);
+        let is_watched = match phase {
+            Phase::Writing => patience.late.is_some(),
+            Phase::Opening | Phase::Idle => patience.late.is_some() || patience.idle.is_some(),
+        };
+        is_watched.then(|| Self {
+            endpoint: pending.endpoint.clone(),
+            interrupt: interrupt.clone(),
+            phase,
+            since: now,
+            patience,
+            reign: None,
+            is_doubtful: false,
+            is_left: false,
+        })
+    }
+
+    /// When its endpoint is to be probed, of which the last probe began at that time.
+    pub(super) fn due(&self, last: Option<Duration>) -> Option<Duration> {
+        let begin = match self.phase {
+            Phase::Idle => {
+                return Some(last.max(Some(self.since))?.saturating_add(self.patience.idle?));
+            }
+            Phase::Writing | Phase::Opening => self.since.saturating_add(self.patience.late?),
+        };
+        Some(match last {
+            Some(last) if last >= begin => last.saturating_add(AGAIN),
+            _ => begin,
+        })
+    }
+
+    /// When it is to be left for having been without a leader.
+    pub(super) fn ends(&self) -> Option<Duration> {
+        let limit = self.patience.no_leader.filter(|_| self.is_doubtful)?;
+        Some(self.since.saturating_add(limit))
+    }
+
+    /// Tells its driver to leave, by way of the result.
+    pub(super) fn leave(&mut self) -> Interrupt {
+        self.is_left = true;
+        self.interrupt.clone()
+    }
+}
+
+impl Patience {
+    const fn of(policy: &Policy) -> Self {
+        let Policy { late, probe, watch_probe, no_leader, .. } = *policy;
+        Self { late, idle: watch_probe, no_leader, probe }
+    }
+}
+
+/// How long after a probe the next one follows while somebody is late.
+pub(super) const AGAIN: Duration = Duration::from_millis(500);

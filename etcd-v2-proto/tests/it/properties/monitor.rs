@@ -1,0 +1,265 @@
+//! A monitor beside any attempts and any findings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use etcd_v2_proto::monitor::{Duty, Liveness, Monitor, Pending, Ticket};
+use etcd_v2_proto::{Endpoint, Interrupt, Policy, Purpose, Reason};
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+
+use super::cases;
+
+/// What happens next, some time later.
+#[derive(Clone, Debug)]
+enum Step {
+    /// An attempt begins at this endpoint.
+    Begin(usize, Purpose),
+    /// One of those under way gets its head, hears something, or ends.
+    Head(usize),
+    Hear(usize),
+    End(usize, bool),
+    /// How an endpoint answers probes from now on.
+    Turn(usize, Kind),
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Alive(u8),
+    NoLeader,
+    Dead,
+    Unclear,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let endpoint = || 0..ENDPOINTS;
+    let purpose = proptest::sample::select(vec![
+        Purpose::Read,
+        Purpose::QuorumRead,
+        Purpose::Write,
+        Purpose::GuardedWrite,
+        Purpose::Wait,
+    ]);
+    let kind = prop_oneof![
+        3 => (0..2_u8).prop_map(Kind::Alive),
+        2 => Just(Kind::NoLeader),
+        2 => Just(Kind::Dead),
+        1 => Just(Kind::Unclear),
+    ];
+    prop_oneof![
+        3 => (endpoint(), purpose).prop_map(|(at, purpose)| Step::Begin(at, purpose)),
+        1 => any::<usize>().prop_map(Step::Head),
+        1 => any::<usize>().prop_map(Step::Hear),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(at, answered)| Step::End(at, answered)),
+        2 => (endpoint(), kind).prop_map(|(at, kind)| Step::Turn(at, kind)),
+        4 => Just(Step::Nothing),
+    ]
+}
+
+const ENDPOINTS: usize = 3;
+
+/// An attempt under way.
+struct Attempt {
+    ticket: Ticket,
+    interrupt: Interrupt,
+    endpoint: usize,
+    began: Duration,
+    is_write: bool,
+    times_left: u32,
+}
+
+/// The world around a monitor.
+struct World {
+    monitor: Monitor,
+    policy: Policy,
+    endpoints: Vec<Endpoint>,
+    now: Duration,
+    kinds: [Kind; ENDPOINTS],
+    /// Since when each has been as it is.
+    since: [Duration; ENDPOINTS],
+    attempts: BTreeMap<u64, Attempt>,
+    begun: u64,
+    probes: [Vec<Duration>; ENDPOINTS],
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            monitor: Monitor::new(),
+            policy: Policy::default(),
+            endpoints: Endpoint::parse_list(["http://a:1,http://b:1,http://c:1"])
+                .expect("these are endpoints"),
+            now: Duration::ZERO,
+            kinds: [Kind::Alive(0); ENDPOINTS],
+            since: [Duration::ZERO; ENDPOINTS],
+            attempts: BTreeMap::new(),
+            begun: 0,
+            probes: [const { Vec::new() }; ENDPOINTS],
+        }
+    }
+
+    /// One of the attempts, if there is any.
+    fn pick(&self, number: usize) -> Option<u64> {
+        let count = self.attempts.len();
+        self.attempts.keys().nth(number.checked_rem(count)?).copied()
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Begin(endpoint, purpose) => {
+                let interrupt = Interrupt::new();
+                let pending = Pending::new(&self.endpoints[endpoint], purpose, &self.policy);
+                let ticket = self.monitor.begin(self.now, &pending, &interrupt);
+                let is_write = purpose.writes();
+                assert_eq!(ticket.is_some(), is_write || purpose == Purpose::Wait);
+                if let Some(ticket) = ticket {
+                    let (began, times_left) = (self.now, 0);
+                    let attempt =
+                        Attempt { ticket, interrupt, endpoint, began, is_write, times_left };
+                    self.attempts.insert(self.begun, attempt);
+                    self.begun += 1;
+                }
+            }
+            Step::Head(number) => {
+                let Some((key, mut attempt)) =
+                    self.pick(number).and_then(|key| self.attempts.remove_entry(&key))
+                else {
+                    return;
+                };
+                let ticket = self.monitor.head(self.now, attempt.ticket);
+                assert_eq!(ticket.is_none(), attempt.is_write);
+                if let Some(ticket) = ticket {
+                    attempt.ticket = ticket;
+                    self.attempts.insert(key, attempt);
+                }
+            }
+            Step::Hear(number) => {
+                if let Some(key) = self.pick(number) {
+                    self.monitor.hear(self.now, &self.attempts[&key].ticket);
+                }
+            }
+            Step::End(number, answered) => {
+                if let Some(attempt) = self.pick(number).and_then(|key| self.attempts.remove(&key))
+                {
+                    self.monitor.end(self.now, attempt.ticket, answered);
+                }
+            }
+            Step::Turn(endpoint, kind) => {
+                if self.kinds[endpoint] != kind {
+                    (self.kinds[endpoint], self.since[endpoint]) = (kind, self.now);
+                }
+            }
+            Step::Nothing => {}
+        }
+    }
+
+    /// Drives the monitor until then.
+    fn drive(&mut self, until: Duration) {
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            assert!(rounds < 1000, "it spins");
+            match self.monitor.next(self.now, &self.endpoints) {
+                Duty::Leave(interrupts) => {
+                    assert!(!interrupts.is_empty());
+                    interrupts.iter().for_each(Interrupt::leave);
+                    self.leave();
+                }
+                Duty::Probe { endpoint, limit } => self.probe(&endpoint, limit, until),
+                Duty::Rest(pause) => {
+                    assert_ne!(pause, Some(Duration::ZERO), "there is something to do");
+                    let next = pause.map_or(until, |pause| self.now + pause);
+                    self.now = self.now.max(next.min(until));
+                    if next >= until {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn probe(&mut self, endpoint: &Endpoint, limit: Duration, until: Duration) {
+        let at = self.endpoints.iter().position(|own| own == endpoint);
+        let at = at.expect("it is one of the cluster");
+        assert!(!self.attempts.is_empty(), "nobody waits");
+        let probes = &mut self.probes[at];
+        if let [.., before, _] = probes[..] {
+            assert!(self.now - before >= Duration::from_secs(1), "a third one within a second");
+        }
+        probes.push(self.now);
+        let found = match self.kinds[at] {
+            // Those that do not answer may take up all of the time.
+            _ if self.now > until => Liveness::Unclear,
+            Kind::Alive(leader) => Liveness::Alive { leader: Some(leader.to_string()) },
+            Kind::NoLeader => Liveness::NoLeader,
+            Kind::Dead => {
+                self.now += limit;
+                Liveness::Dead
+            }
+            Kind::Unclear => Liveness::Unclear,
+        };
+        self.monitor.learn(self.now, endpoint, found);
+    }
+
+    /// Those who were told leave, and each had a reason.
+    fn leave(&mut self) {
+        for attempt in self.attempts.values_mut() {
+            if attempt.interrupt.take() != Some(Reason::Leave) {
+                continue;
+            }
+            attempt.times_left += 1;
+            assert_eq!(attempt.times_left, 1, "told twice");
+            let (at, waited) = (attempt.endpoint, self.now - attempt.began);
+            let overdue = attempt.is_write && Some(waited) >= self.policy.no_leader;
+            let reason = match self.kinds[at] {
+                Kind::Dead => waited >= self.policy.probe,
+                Kind::NoLeader => true,
+                Kind::Alive(_) | Kind::Unclear => false,
+            };
+            assert!(overdue || reason, "{:?}, after {waited:?}", self.kinds[at]);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn a_monitor_probes_seldom_and_has_nobody_leave_without_a_reason_or_twice(
+        steps in vec((step(), 0..900_u64), 1..120),
+    ) {
+        let mut world = World::new();
+        for (step, pause) in steps {
+            world.take(step);
+            let until = world.now + Duration::from_millis(pause);
+            world.drive(until);
+        }
+    }
+
+    #[test]
+    fn nobody_stays_at_a_dead_endpoint(
+        steps in vec((step(), 0..900_u64), 1..60),
+        purposes in vec(proptest::sample::select(vec![Purpose::Write, Purpose::Wait]), 1..9),
+    ) {
+        let mut world = World::new();
+        for (step, pause) in steps {
+            world.take(step);
+            let until = world.now + Duration::from_millis(pause);
+            world.drive(until);
+        }
+        let first = world.begun;
+        for purpose in purposes {
+            world.take(Step::Begin(0, purpose));
+        }
+        let waits: Vec<_> = world.attempts.keys().copied().filter(|key| *key >= first).collect();
+        for at in 0..ENDPOINTS {
+            world.take(Step::Turn(at, Kind::Dead));
+        }
+        // Probes of the others may come before, and each may take up to two seconds.
+        world.drive(world.now + Duration::from_secs(9));
+        for key in waits {
+            assert_eq!(world.attempts[&key].times_left, 1, "it waits for ever");
+        }
+    }
+}
