@@ -149,7 +149,7 @@ cargo xtask demo [--all] [SERVER]         shows both clients at work with a real
                                           examples, with the servers that they need
 cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo test`), then the
                                           core's example, all of the demo and, without ARGS,
-                                          the short form of the soak
+                                          the short forms of the faults and the soak
 cargo xtask faults [--help] [ARGS]        measures the clients beside faults of real clusters
 cargo xtask soak [--help] [ARGS]          lets watches and mirrors live beside faults, and looks whether
                                           they lose anything

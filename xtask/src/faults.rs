@@ -13,8 +13,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     start("run --quiet --release -p faults --", arguments)
 }
 
-/// The short form of the soak, with the servers at `etcd`.
-pub(crate) fn short_soak(etcd: &Path) -> Result<()> {
+/// The short forms of both, with the servers at `etcd`, where other things may go on beside them.
+pub(crate) fn short(etcd: &Path) -> Result<()> {
+    run(&["--short".into(), "--slack".into(), "4".into(), "--etcd".into(), etcd.into()])?;
     soak(&["--changes".into(), "50000".into(), "--etcd".into(), etcd.into()])
 }
 

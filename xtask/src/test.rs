@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Runs all tests, `rest` being further arguments for `cargo test`, then all examples, and then, if nothing
-/// particular is wanted, the short form of the soak.
+/// particular is wanted, the short forms of the faults and the soak.
 pub(crate) fn run(etcd: &Path, rest: &[OsString]) -> Result<()> {
     let begin = Instant::now();
     println!("real servers are {}", etcd.display());
@@ -30,7 +30,7 @@ pub(crate) fn run(etcd: &Path, rest: &[OsString]) -> Result<()> {
 
     demo::run(etcd, true)?;
     if rest.is_empty() {
-        faults::short_soak(etcd)?;
+        faults::short(etcd)?;
     }
     let time = seconds(begin.elapsed());
     println!("\nall that was to run has passed in {time}");
