@@ -98,7 +98,7 @@ pub use http;
 
 pub use auto_sync::AutoSync;
 pub use call::Call;
-pub use cluster::{Cluster, Detour, Route};
+pub use cluster::{Cluster, Detour, Progress, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
 pub use curl::Curl;
@@ -114,7 +114,7 @@ pub use interrupt::{Hook, Interrupt, Reason};
 pub use json::Malformed;
 pub use mirror::Mirror;
 pub use modify::Modify;
-pub use policy::{CheckRedirect, MapUrl, Policy, Redirect};
+pub use policy::{CheckRedirect, Consistency, MapUrl, Policy, Redirect};
 pub use request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
 pub use resolve::{Doubt, Resolution, Resolve};
 pub use run::{AsyncRun, BlockingRun};

@@ -42,6 +42,7 @@ mod diagnoses;
 mod discovering;
 mod followers;
 mod histories;
+mod isolated;
 mod iterating;
 mod lifetimes;
 mod logins;
