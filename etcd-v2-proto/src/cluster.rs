@@ -3,8 +3,14 @@
 //! All three types are plain values. A call starts from a [`Route`], a snapshot of the [`Cluster`],
 //! and reports a [`Detour`] when it found a better endpoint to begin with.
 
+mod detour;
+mod progress;
 #[cfg(test)]
 mod tests;
+
+pub use detour::Detour;
+pub(crate) use detour::News;
+pub use progress::Progress;
 
 use std::sync::Arc;
 
@@ -35,8 +41,8 @@ pub struct Cluster {
     login: Login,
     /// The cluster that answered first.
     id: Option<ClusterId>,
-    /// The greatest index that any answer told.
-    index: Option<u64>,
+    /// The farthest that any answer told of.
+    progress: Progress,
 }
 
 impl Cluster {
@@ -50,7 +56,15 @@ impl Cluster {
         let (seeds, credentials) = gather(endpoints)?;
         let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
         let login = credentials.map_or(Login::Nobody, Login::Fixed);
-        Ok(Self { seeds, endpoints, ring, pinned: 0, login, id: None, index: None })
+        Ok(Self {
+            seeds,
+            endpoints,
+            ring,
+            pinned: 0,
+            login,
+            id: None,
+            progress: Progress::default(),
+        })
     }
 
     /// The same from text: each item is a URL, or several with commas between them.
@@ -104,7 +118,13 @@ impl Cluster {
     /// The greatest index of the store that any answer told, if one has.
     #[must_use]
     pub const fn index(&self) -> Option<u64> {
-        self.index
+        self.progress.index
+    }
+
+    /// How far the store is known to be: the greatest index and the greatest term that any answer told.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// The endpoint that is asked first.
@@ -133,7 +153,7 @@ impl Cluster {
         if let Some(credentials) = credentials {
             self.login.fix(credentials)?;
         }
-        (self.id, self.index) = (None, None);
+        (self.id, self.progress) = (None, Progress::default());
         self.seeds = Arc::clone(&seeds);
         self.set_ring(&seeds);
         Ok(())
@@ -179,7 +199,7 @@ impl Cluster {
             login: self.login.clone(),
             credentials: None,
             cluster_id: self.id,
-            index: self.index,
+            progress: self.progress,
         }
     }
 
@@ -189,8 +209,8 @@ impl Cluster {
     /// So a hundred calls that failed at one endpoint move the pin once, and one that began long ago
     /// cannot undo what others learned.
     pub fn follow(&mut self, detour: &Detour) -> bool {
-        self.id = self.id.or(detour.cluster_id);
-        self.index = self.index.max(detour.index);
+        self.id = self.id.or(detour.news.cluster_id);
+        self.progress = detour.news.correct(self.progress);
         if *self.pinned() != detour.from {
             return false;
         }
@@ -212,8 +232,8 @@ pub struct Route {
     /// Those of the request that takes this route; none before it [begins](Self::log_in).
     credentials: Option<Credentials>,
     cluster_id: Option<ClusterId>,
-    /// The greatest index that was known when the route was taken.
-    index: Option<u64>,
+    /// How far the store was known to be when the route was taken.
+    progress: Progress,
 }
 
 impl Route {
@@ -253,7 +273,7 @@ impl Route {
             login: Login::Nobody,
             credentials: None,
             cluster_id: None,
-            index: None,
+            progress: Progress::default(),
         }
     }
 
@@ -280,8 +300,8 @@ impl Route {
 
     /// Begins where a call was answered.
     pub(crate) fn follow(&mut self, detour: &Detour) {
-        self.cluster_id = self.cluster_id.or(detour.cluster_id);
-        self.index = self.index.max(detour.index);
+        self.cluster_id = self.cluster_id.or(detour.news.cluster_id);
+        self.progress = detour.news.correct(self.progress);
         let to = self.endpoints.iter().position(|endpoint| *endpoint == detour.to);
         if detour.from != detour.to {
             self.first = to.unwrap_or(self.first);
@@ -305,43 +325,22 @@ impl Route {
 
     /// The greatest index of the store that is known.
     pub(crate) const fn index(&self) -> Option<u64> {
-        self.index
+        self.progress.index
     }
 
-    /// The advice to begin with the endpoint at `position` the next time, and the news of who the
-    /// cluster is and at which index. If the call has `strayed`, it may have advised another endpoint
-    /// before, so that going back to the first one is advice, too.
-    pub(crate) fn detour(
-        &self,
-        position: usize,
-        strayed: bool,
-        cluster_id: Option<ClusterId>,
-        index: Option<u64>,
-    ) -> Option<Detour> {
+    /// How far the store is known to be.
+    pub(crate) const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// The advice to begin with the endpoint at `position` the next time, and the news of the cluster. If
+    /// the call has `strayed`, it may have advised another endpoint before, so that going back to the first
+    /// one is advice, too.
+    pub(crate) fn detour(&self, position: usize, strayed: bool, news: News) -> Option<Detour> {
         let (from, to) = (self.endpoint(0), self.endpoint(position));
-        let is_known = self.cluster_id.is_some() || cluster_id.is_none();
         let leads_elsewhere = from != to || (strayed && self.len() > 1);
-        let is_news = leads_elsewhere || !is_known || index > self.index;
-        is_news.then(|| Detour { from: from.clone(), to: to.clone(), cluster_id, index })
-    }
-}
-
-/// What a call learned: that beginning with one endpoint was not the best idea, but another may be;
-/// which cluster answered, and at which index it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Detour {
-    from: Endpoint,
-    to: Endpoint,
-    cluster_id: Option<ClusterId>,
-    index: Option<u64>,
-}
-
-impl Detour {
-    /// The same advice for a cluster that has followed an earlier one of the same call.
-    #[must_use]
-    pub fn after(mut self, earlier: &Self) -> Self {
-        self.from.clone_from(&earlier.to);
-        self
+        let is_worth_telling = leads_elsewhere || news.are_news(self.cluster_id, self.progress);
+        is_worth_telling.then(|| Detour { from: from.clone(), to: to.clone(), news })
     }
 }
 

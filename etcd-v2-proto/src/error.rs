@@ -195,10 +195,19 @@ impl Error {
         matches!(self.inner.kind, ErrorKind::Unavailable)
     }
 
-    /// Whether there is no leader at the moment: a bare status 503, as during an election.
+    /// Whether there is no leader at the moment: a bare status 503, as during an election, or no member that
+    /// has the leader which the policy [requires](crate::Policy::require_leader).
     #[must_use]
     pub fn is_no_leader(&self) -> bool {
-        self.api_status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+        matches!(self.inner.kind, ErrorKind::NoLeader)
+            || self.api_status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// Whether members answered, but none that had what this client has seen before; see
+    /// [`Consistency::Monotonic`](crate::Consistency::Monotonic).
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        matches!(self.inner.kind, ErrorKind::Stale { .. })
     }
 
     /// Whether the member to remove was removed before (a bare status 410).

@@ -2,8 +2,14 @@
 //!
 //! | state | event | next |
 //! |---|---|---|
+//! | vetting | head 503, or from another cluster | *not sent* |
+//! | vetting | any other head | vetted |
+//! | vetted | chunk | vetted; too much: asking |
+//! | vetted | end | asking the same endpoint |
+//! | vetting, vetted | failed, elapsed | *not sent* |
 //! | asking | head 301, 302, 307, 308 | asking the target, or *rejected* |
 //! | asking | head from another cluster | *applied* or *rejected* |
+//! | asking | head that is older than what was seen | *rejected* |
 //! | asking | any other head | reading |
 //! | asking | failed before sending | *not sent* |
 //! | asking | failed after sending, elapsed | *unknown* |
@@ -13,15 +19,19 @@
 //! | reading | failed, elapsed | as the end, or *applied* if it is a success |
 //! | resting | elapsed, failed otherwise | asking the first endpoint of the next pass |
 //! | any | failed, because stopped | over |
-//! | asking, reading | polled after the deadline | as elapsed; over, if nobody was asked yet |
+//! | vetting, vetted, asking, reading | polled after the deadline | as elapsed; over, if nobody was asked yet |
 //! | asking, a write | polled again without an event | *unknown* |
+//!
+//! Asking begins with vetting, which is the question whether the endpoint has a leader, where
+//! [`Policy::require_leader`] is set. A head that is older than what was seen is one only where the policy asks
+//! for [monotonic](crate::Consistency::Monotonic) reads.
 //!
 //! A label in italics ends an attempt, and what follows depends on what the request is for:
 //!
 //! | label | read | wait | write by `prevIndex` | other write |
 //! |---|---|---|---|---|
 //! | *not sent* | next endpoint | next endpoint | next endpoint | next endpoint |
-//! | *rejected* by 501, 421, a bare 404 or a refused redirect | next endpoint | next endpoint | next endpoint | next endpoint |
+//! | *rejected* by 501, 421, a bare 404, a refused redirect or for its age | next endpoint | next endpoint | next endpoint | next endpoint |
 //! | *rejected* otherwise | over | over | over; after an *unknown* one: over, *unknown* | over |
 //! | *unknown* | next endpoint | next endpoint | next endpoint | over, unless [`Policy::at_least_once`] |
 //! | *applied* | next endpoint; too large: over | over | over | over, unless [`Policy::at_least_once`] |
@@ -36,10 +46,13 @@
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
 mod head;
+mod learned;
 mod limits;
 mod part;
 mod patience;
+mod state;
 mod turns;
+mod vetting;
 
 use std::fmt;
 use std::mem;
@@ -48,7 +61,7 @@ use std::time::Duration;
 
 use http::response::Parts;
 
-use crate::cluster::{Detour, Route};
+use crate::cluster::{Detour, Progress, Route};
 use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::framing::{Framer, Overflow, body_length};
@@ -56,11 +69,13 @@ use crate::hop::{self, Hop};
 use crate::judge::{self, Verdict};
 use crate::monitor::Pending;
 use crate::policy::Policy;
-use crate::request::{ClusterId, Document, Encoded, Purpose, Request};
+use crate::request::{Document, Encoded, Purpose, Request};
 use crate::tally::Tally;
 
 use head::Head;
+use learned::Learned;
 use limits::Limits;
+use state::State;
 use turns::{Next, Turns};
 
 /// One request and its answer. Yields once, or finishes with an error.
@@ -72,42 +87,15 @@ pub struct Exchange<R: Request> {
     limits: Limits,
     turns: Turns,
     tally: Tally,
-    /// With which endpoint of the route to begin the next time.
-    preferred: usize,
-    /// Whether an endpoint was left, so that this has not always been the first one.
-    strayed: bool,
-    /// Which cluster answered, and the greatest index that it told.
-    cluster_id: Option<ClusterId>,
-    index: Option<u64>,
+    learned: Learned,
     state: State<R::Output>,
-}
-
-enum State<T> {
-    /// `began` is set when the attempt is handed out; a redirect does not start it anew.
-    Asking {
-        hop: Hop,
-        began: Option<Duration>,
-        handed_out: bool,
-    },
-    /// `heard` is when the last piece came.
-    Reading {
-        at: usize,
-        head: Head,
-        body: Framer,
-        heard: Duration,
-    },
-    Resting {
-        until: Duration,
-    },
-    Answered(T),
-    Failed(Error),
-    Over,
 }
 
 impl<R: Request> Exchange<R> {
     /// An exchange that begins `now`. `seed` makes its pauses differ from those of other clients.
     pub fn new(request: R, route: Route, policy: Arc<Policy>, seed: u64, now: Duration) -> Self {
-        let (mut route, encoded) = (route, request.encode().map_err(ErrorKind::from));
+        let (mut route, encoded) =
+            (route, request.encode_with(policy.consistency).map_err(ErrorKind::from));
         let encoded = encoded.and_then(|encoded| route.log_in().map(|()| encoded));
         let (encoded, invalid) = match encoded {
             Ok(encoded) => (encoded, None),
@@ -118,10 +106,7 @@ impl<R: Request> Exchange<R> {
             limits: Limits::new(Arc::clone(&policy), purpose, auth, now),
             turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed, now),
             tally: Tally::new(purpose.writes()),
-            preferred: 0,
-            strayed: false,
-            cluster_id: None,
-            index: None,
+            learned: Learned::default(),
             state: State::Over,
             request,
             encoded,
@@ -132,29 +117,19 @@ impl<R: Request> Exchange<R> {
         exchange
     }
 
-    /// Asks the endpoint at the present position.
-    fn ask(&mut self) -> State<R::Output> {
-        match Hop::to(&self.route, self.turns.position(), &self.encoded) {
-            Ok(hop) => State::Asking { hop, began: None, handed_out: false },
-            Err(invalid) => {
-                let kind = invalid.into();
-                let verdict = Verdict { kind, outcome: Outcome::NotSent, ask_others: false };
-                State::Failed(self.tally.conclude(None, verdict))
-            }
-        }
-    }
-
     fn read(&mut self, now: Duration, hop: &Hop, parts: Parts) -> State<R::Output> {
         let at = self.place(hop);
-        self.preferred = at;
+        self.learned.preferred = at;
         let head = Head::read(&parts, self.request.accepts(parts.status));
         let limit = if head.accepted { self.policy.max_answer } else { self.policy.max_error_body };
-        let foreign = self.route.foreign(&head.meta).filter(|_| !self.policy.any_cluster);
-        if let Some(foreign) = foreign {
-            return self.fail(now, at, judge::foreign(head.status, foreign));
+        let seen = match self.route.foreign(&head.meta) {
+            None => self.route.progress(),
+            Some(_) if self.policy.any_cluster => Progress::default(),
+            Some(foreign) => return self.fail(now, at, judge::foreign(head.status, foreign)),
+        };
+        if let Err(stale) = self.learned.note(&head, self.encoded.consistency, seen) {
+            return self.fail(now, at, Verdict::rejected(stale));
         }
-        self.cluster_id = head.meta.cluster_id.or(self.cluster_id);
-        self.index = self.index.max(head.meta.etcd_index);
         let body = Framer::new(limit, body_length(&parts.headers));
         State::Reading { at, head, body, heard: now }
     }
@@ -184,7 +159,7 @@ impl<R: Request> Exchange<R> {
             return State::Failed(self.tally.conclude(None, verdict));
         }
         if verdict.is_the_endpoints_fault() {
-            (self.preferred, self.strayed) = (at + 1, true);
+            self.learned.leave(at);
         }
         let may_repeat = self.policy.may_repeat(self.encoded.purpose, verdict.outcome);
         if !verdict.ask_others || !may_repeat {
@@ -216,9 +191,12 @@ impl<R: Request> Exchange<R> {
 
     /// The position after an endpoint that is late to answer, if one is.
     fn after_late(&self, now: Duration) -> Option<usize> {
-        let State::Asking { hop, began: Some(began), .. } = &self.state else { return None };
-        let is_late = self.limits.is_late(now, &self.turns, *began);
-        is_late.then(|| self.place(hop) + 1)
+        let (at, began) = match &self.state {
+            State::Asking { hop, began, .. } => (self.place(hop), (*began)?),
+            State::Vetting { began, .. } => (self.turns.position(), (*began)?),
+            _ => return None,
+        };
+        self.limits.is_late(now, &self.turns, began).then_some(at + 1)
     }
 
     /// What becomes of it because it is so late by now, or polled again.
@@ -226,16 +204,21 @@ impl<R: Request> Exchange<R> {
         let writes = self.encoded.purpose.writes();
         let waits = match self.state {
             State::Asking { handed_out: true, .. } if writes => {
-                self.preferred = self.after_late(now).unwrap_or(self.preferred);
+                self.learned.preferred = self.after_late(now).unwrap_or(self.learned.preferred);
                 self.handle(now, Event::Failed(Failure::abandoned()));
                 false
             }
             // Nobody has been asked yet, so nobody is to blame.
-            State::Asking { began: None, .. } if self.limits.are_over(now) => {
+            State::Asking { began: None, .. } | State::Vetting { began: None, .. }
+                if self.limits.are_over(now) =>
+            {
                 self.state = State::Failed(self.tally.too_late());
                 false
             }
-            State::Asking { .. } | State::Reading { .. } => true,
+            State::Vetting { .. }
+            | State::Vetted { .. }
+            | State::Asking { .. }
+            | State::Reading { .. } => true,
             _ => false,
         };
         if waits && self.limits.are_over(now) {
@@ -246,10 +229,18 @@ impl<R: Request> Exchange<R> {
     /// What to do next.
     pub(crate) fn action(&mut self, now: Duration) -> Action<R::Output> {
         match &mut self.state {
+            State::Vetting { question, began } => {
+                let began = *began.get_or_insert(now);
+                let timing = self.limits.of_vetting(now, &self.turns, began);
+                Action::Send { request: question.request(&self.policy), timing }
+            }
+            State::Vetted { began, .. } => {
+                Action::Read { timeout: self.limits.of_vetting(now, &self.turns, *began).head }
+            }
             State::Asking { hop, began, handed_out } => {
                 *handed_out = true;
                 let began = *began.get_or_insert(now);
-                let request = hop.request(&self.encoded, &self.route, &self.policy);
+                let request = hop.request(&self.encoded, self.route.credentials(), &self.policy);
                 let timing = self.limits.of_attempt(now, &self.turns, began);
                 Action::Send { request, timing }
             }
@@ -284,9 +275,32 @@ impl<R: Request> Conversation for Exchange<R> {
 
     fn handle(&mut self, now: Duration, event: Event) {
         if matches!(&event, Event::Failed(failure) if failure.cause() == Cause::Stopped) {
-            self.preferred = self.after_late(now).unwrap_or(self.preferred);
+            self.learned.preferred = self.after_late(now).unwrap_or(self.learned.preferred);
         }
         self.state = match (mem::replace(&mut self.state, State::Over), event) {
+            (State::Vetting { began, .. }, Event::Head(head)) => {
+                match vetting::objection(&head, &self.route, &self.policy) {
+                    Some(kind) => self.fail(now, self.turns.position(), judge::unasked(kind)),
+                    None => {
+                        let (limit, length) =
+                            (self.policy.max_error_body, body_length(&head.headers));
+                        let body = Framer::new(limit, length);
+                        State::Vetted { began: began.unwrap_or(now), body }
+                    }
+                }
+            }
+            (State::Vetted { began, mut body }, Event::Chunk(chunk)) => match body.push(&chunk) {
+                Ok(()) if !body.is_whole() => State::Vetted { began, body },
+                _ => self.ask_vetted(),
+            },
+            (State::Vetted { .. }, Event::End) => self.ask_vetted(),
+            (State::Vetting { .. } | State::Vetted { .. }, Event::Failed(failure)) => {
+                self.fail(now, self.turns.position(), judge::unasked(failure))
+            }
+            (State::Vetting { .. } | State::Vetted { .. }, Event::Elapsed) => {
+                let failure = Failure::timed_out(Stage::AfterSend);
+                self.fail(now, self.turns.position(), judge::unasked(failure))
+            }
             (State::Asking { hop, began, .. }, Event::Head(head))
                 if hop::is_followable(head.status) =>
             {
@@ -348,8 +362,8 @@ impl<R: Request> Conversation for Exchange<R> {
     }
 
     fn detour(&self, now: Duration) -> Option<Detour> {
-        let position = self.after_late(now).unwrap_or(self.preferred);
-        self.route.detour(position, self.strayed, self.cluster_id, self.index)
+        let position = self.after_late(now).unwrap_or(self.learned.preferred);
+        self.learned.detour(&self.route, position)
     }
 
     fn pending(&self) -> Option<Pending<'_>> {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use url::Url;
 
 use crate::cluster::Route;
+use crate::credentials::Credentials;
 use crate::endpoint::shown;
 use crate::error::{Invalid, RedirectError};
 use crate::policy::{Policy, Redirect};
@@ -35,7 +36,7 @@ impl Hop {
     pub(crate) fn request(
         &self,
         encoded: &Encoded,
-        route: &Route,
+        credentials: Option<&Credentials>,
         policy: &Policy,
     ) -> Request<Bytes> {
         let mut request = Request::new(Bytes::new());
@@ -45,7 +46,7 @@ impl Hop {
         headers.insert(header::HOST, self.host.clone());
         headers.insert(header::USER_AGENT, policy.user_agent.header());
         if self.position.is_some()
-            && let Some(value) = route.credentials().and_then(|credentials| credentials.header())
+            && let Some(value) = credentials.and_then(Credentials::header)
         {
             headers.insert(header::AUTHORIZATION, value);
         }

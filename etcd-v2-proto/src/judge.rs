@@ -55,7 +55,7 @@ impl Verdict {
 
     /// Whether the same request to the same endpoint may end otherwise another time.
     pub(crate) fn may_change(&self) -> bool {
-        self.outcome != Outcome::Rejected
+        (self.outcome != Outcome::Rejected || matches!(self.kind, ErrorKind::Stale { .. }))
             && self.cause() != Some(Cause::Unsupported)
             && !matches!(
                 self.kind,
@@ -108,6 +108,11 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
 pub(crate) fn foreign(status: StatusCode, kind: ErrorKind) -> Verdict {
     let outcome = if status.is_success() { Outcome::Applied } else { Outcome::of_refusal(status) };
     Verdict { kind, outcome, ask_others: true }
+}
+
+/// Judges an attempt that did not get beyond the question for the leader.
+pub(crate) fn unasked(kind: impl Into<ErrorKind>) -> Verdict {
+    Verdict { kind: kind.into(), outcome: Outcome::NotSent, ask_others: true }
 }
 
 /// Judges an answer whose status is a success, but whose body is of no use.

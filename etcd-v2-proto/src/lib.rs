@@ -99,7 +99,7 @@ pub use http;
 
 pub use auto_sync::AutoSync;
 pub use call::Call;
-pub use cluster::{Cluster, Detour, Route};
+pub use cluster::{Cluster, Detour, Progress, Route};
 pub use conversation::{Action, Cause, Conversation, Event, Failure, Stage, Timing};
 pub use credentials::{Credentials, CredentialsProvider};
 pub use curl::Curl;
@@ -116,7 +116,7 @@ pub use json::Malformed;
 pub use mirror::Mirror;
 pub use modify::Modify;
 pub use monitor::Monitor;
-pub use policy::{CheckRedirect, MapUrl, Policy, Redirect};
+pub use policy::{CheckRedirect, Consistency, MapUrl, Policy, Redirect};
 pub use request::{ClusterId, Document, Encoded, Meta, Purpose, Request};
 pub use resolve::{Doubt, Resolution, Resolve};
 pub use run::{AsyncRun, BlockingRun};

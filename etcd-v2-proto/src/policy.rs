@@ -1,10 +1,14 @@
 //! How patient to be, how much to take, and where to stop.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+mod consistency;
+mod map_url;
+mod redirect;
 
-use http::{StatusCode, Uri};
+pub use consistency::Consistency;
+pub use map_url::MapUrl;
+pub use redirect::{CheckRedirect, Redirect};
+
+use std::time::Duration;
 
 use crate::error::Outcome;
 use crate::request::Purpose;
@@ -115,6 +119,21 @@ pub struct Policy {
     /// comparison or a create that succeeded is reported as failed, and a request that a stopped
     /// server still holds overwrites newer values when that server wakes up.
     pub at_least_once: bool,
+    /// How fresh the answers of reads of keys are to be. [`Consistency::Local`], as in Go.
+    pub consistency: Consistency,
+    /// Send requests of the keys API, waits included, only to members that know of a leader, so that none is
+    /// asked that is cut off from the others. Off by default.
+    ///
+    /// It costs a question before each of them, `GET /v2/members/leader`, which goes to the same endpoint,
+    /// needs neither credentials nor consensus, and may take as long as the request, though no longer than
+    /// [connecting](Self::connect). Who answers 503, or not at all, is left for the next endpoint; if nobody
+    /// has a leader, the error is [`ErrorKind::NoLeader`](crate::ErrorKind::NoLeader). Servers that are too
+    /// old to know the question are taken at their word.
+    ///
+    /// A member that was cut off knows it after the election timeout, by default one to two seconds. Until
+    /// then it answers as if nothing had happened; only a [quorum read](Consistency::Quorum) is proof
+    /// against that.
+    pub require_leader: bool,
     /// How many redirects in a row are followed. 10.
     pub max_redirects: u32,
     /// Follow redirects to servers that are not endpoints of the cluster, without credentials. Off.
@@ -158,6 +177,8 @@ impl Default for Policy {
             max_error_body: 64 << 10,
             passes: None,
             at_least_once: false,
+            consistency: Consistency::Local,
+            require_leader: false,
             max_redirects: 10,
             foreign_redirects: false,
             any_cluster: false,
@@ -266,76 +287,6 @@ fn growing(times: u32) -> Duration {
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// A check that is asked before a redirect is followed; see [`Policy::check_redirect`].
-#[derive(Clone)]
-pub struct CheckRedirect(Arc<Check>);
-
-type Check = dyn Fn(&Redirect<'_>) -> Result<(), String> + Send + Sync;
-
-impl CheckRedirect {
-    /// A check that allows a redirect by `Ok`, or gives the reason against it.
-    ///
-    /// ```
-    /// use etcd_v2_proto::{CheckRedirect, Policy};
-    ///
-    /// let mut policy = Policy::default();
-    /// policy.check_redirect = Some(CheckRedirect::new(|redirect| match redirect.followed {
-    ///     0..=2 => Ok(()),
-    ///     _ => Err("three are enough".to_owned()),
-    /// }));
-    /// ```
-    pub fn new(
-        check: impl Fn(&Redirect<'_>) -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Arc::new(check))
-    }
-
-    pub(crate) fn ask(&self, redirect: &Redirect<'_>) -> Result<(), String> {
-        (self.0)(redirect)
-    }
-}
-
-impl fmt::Debug for CheckRedirect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CheckRedirect").finish_non_exhaustive()
-    }
-}
-
-/// What an advertised URL is mapped to; see [`Policy::map_url`].
-#[derive(Clone)]
-pub struct MapUrl(Arc<Map>);
-
-type Map = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-impl MapUrl {
-    /// A mapping of URLs to other ones, or to none.
-    pub fn new(map: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(map))
-    }
-
-    pub(crate) fn map(&self, url: &str) -> Option<String> {
-        (self.0)(url)
-    }
-}
-
-impl fmt::Debug for MapUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapUrl").finish_non_exhaustive()
-    }
-}
-
-/// A redirect that is about to be followed.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Redirect<'a> {
-    /// The status of the answer: 301, 302, 307 or 308.
-    pub status: StatusCode,
-    /// Whereto, in full.
-    pub target: &'a Uri,
-    /// How many redirects of this attempt were followed before.
-    pub followed: u32,
-}
 
 #[cfg(test)]
 mod tests {

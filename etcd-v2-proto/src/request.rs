@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{ErrorKind, Invalid};
 use crate::keys::Mark;
+use crate::policy::Consistency;
 
 /// One request of etcd's API, as a value.
 ///
@@ -44,6 +45,16 @@ pub trait Request {
     /// Values that make no sense, by the name of their field.
     fn encode(&self) -> Result<Encoded, Invalid>;
 
+    /// The same where reads of keys are to be this fresh, unless the request says otherwise itself. What is
+    /// no read of keys makes no difference.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    fn encode_with(&self, consistency: Consistency) -> Result<Encoded, Invalid> {
+        let _ = consistency;
+        self.encode()
+    }
+
     /// Whether this status comes with an answer; any other one is a refusal.
     fn accepts(&self, status: StatusCode) -> bool {
         status.is_success()
@@ -67,6 +78,10 @@ impl<R: Request + ?Sized> Request for &R {
 
     fn encode(&self) -> Result<Encoded, Invalid> {
         (**self).encode()
+    }
+
+    fn encode_with(&self, consistency: Consistency) -> Result<Encoded, Invalid> {
+        (**self).encode_with(consistency)
     }
 
     fn accepts(&self, status: StatusCode) -> bool {
@@ -124,6 +139,9 @@ pub struct Encoded {
     pub body: Option<(&'static str, Bytes)>,
     /// What it is for.
     pub purpose: Purpose,
+    /// How fresh the answer is to be, for what is about keys. A write goes through consensus. None for
+    /// anything else, of which no leader is [required](crate::Policy::require_leader) either.
+    pub consistency: Option<Consistency>,
 }
 
 impl Encoded {
@@ -154,13 +172,21 @@ impl Encoded {
         }
         let path_and_query = PathAndQuery::from_maybe_shared(Bytes::from(text))
             .map_err(|error| Invalid::new("path", error.to_string()))?;
-        Ok(Self { method, path_and_query, body: None, purpose })
+        Ok(Self { method, path_and_query, body: None, purpose, consistency: None })
     }
 
     /// Stands in for a request that could not be encoded.
     pub(crate) fn nothing() -> Self {
         let path_and_query = PathAndQuery::from_static("/");
-        Self { method: Method::GET, path_and_query, body: None, purpose: Purpose::Read }
+        let (method, purpose) = (Method::GET, Purpose::Read);
+        Self { method, path_and_query, body: None, purpose, consistency: None }
+    }
+
+    /// The same for a request of the keys API, whose answer is to be this fresh.
+    #[must_use]
+    pub const fn held_to(mut self, consistency: Consistency) -> Self {
+        self.consistency = Some(consistency);
+        self
     }
 
     /// The same with a body. An empty one still announces its type.
@@ -173,13 +199,14 @@ impl Encoded {
 
 impl fmt::Debug for Encoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, path_and_query, body, purpose } = self;
+        let Self { method, path_and_query, body, purpose, consistency } = self;
         let length = body.as_ref().map_or(0, |(_, body)| body.len());
         f.debug_struct("Encoded")
             .field("method", method)
             .field("path_and_query", path_and_query)
             .field("body", &format_args!("{length} bytes"))
             .field("purpose", purpose)
+            .field("consistency", consistency)
             .finish()
     }
 }

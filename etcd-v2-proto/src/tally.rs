@@ -42,6 +42,9 @@ impl Tally {
     /// The error of a call that found nobody who answered. Where all gave the same answer, such as
     /// that the v2 API is off, that is the error.
     pub(crate) fn nobody(&mut self) -> Error {
+        if let Some(unfit) = self.unfit() {
+            return self.out_of(unfit);
+        }
         let case = |attempt: &Attempt| std::mem::discriminant(&attempt.kind);
         let alike = self.attempts.windows(2).all(|two| case(&two[0]) == case(&two[1]));
         if alike && let Some(last) = self.attempts.pop_if(|attempt| is_answer(&attempt.kind)) {
@@ -53,7 +56,17 @@ impl Tally {
 
     /// The error of a call that ran out of time.
     pub(crate) fn too_late(&mut self) -> Error {
-        self.out_of(ErrorKind::TimedOut)
+        let kind = self.unfit().unwrap_or(ErrorKind::TimedOut);
+        self.out_of(kind)
+    }
+
+    /// Why the last one who was there did not do, if it was for what the policy asks for.
+    fn unfit(&self) -> Option<ErrorKind> {
+        self.attempts.iter().rev().find_map(|attempt| match attempt.kind {
+            ErrorKind::Stale { found, seen } => Some(ErrorKind::Stale { found, seen }),
+            ErrorKind::NoLeader => Some(ErrorKind::NoLeader),
+            _ => None,
+        })
     }
 
     fn out_of(&mut self, kind: ErrorKind) -> Error {

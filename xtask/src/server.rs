@@ -8,6 +8,7 @@
 //! to each other without TLS.
 
 mod addresses;
+mod links;
 mod member;
 mod ports;
 mod probe;
@@ -22,7 +23,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use self::{addresses::Addresses, scratch::Scratch};
-pub use self::{member::Member, proxy::Proxy, security::Security};
+pub use self::{
+    links::{Links, address_of},
+    member::Member,
+    proxy::Proxy,
+    security::Security,
+};
 use crate::version::Version;
 
 /// A single etcd server with the v2 API on a free loopback port.

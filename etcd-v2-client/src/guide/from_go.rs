@@ -3,7 +3,7 @@
 
 use crate::discovery::{AsyncDiscoverer, BlockingDiscoverer};
 use crate::{
-    AsyncTransport, Auth, BlockingTransport, Builder, Client, Code, Error, ErrorKind, EtcdError,
-    Keys, Members, Outcome, Policy, RedirectError, Request, Roles, Users, Watch, auth, keys,
-    members,
+    AsyncTransport, Auth, BlockingTransport, Builder, Client, Code, Consistency, Error, ErrorKind,
+    EtcdError, Keys, Members, Outcome, Policy, RedirectError, Request, Roles, Users, Watch, auth,
+    keys, members,
 };

@@ -43,6 +43,7 @@ mod discovering;
 mod followers;
 mod hanging;
 mod histories;
+mod isolated;
 mod iterating;
 mod lifetimes;
 mod logins;

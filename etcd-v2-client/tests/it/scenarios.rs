@@ -22,6 +22,7 @@
 //! | [`credentials`] | endpoints that want to know who asks | all are told, nobody else ever sees it |
 //! | [`identity`] | who asks changes, or goes by another name | each request as of its beginning; nothing to strangers |
 //! | [`auto_sync`] | members come, go and fail | the endpoints follow; only a drop or a stop is an end |
+//! | [`freshness`] | members are behind, or without a leader | left where the policy asks for more; told why |
 //! | [`clusters`] | endpoints lead to different clusters | told with both ids, unless the policy takes all |
 //! | [`proxies`] | requests go through a proxy, or not | as the builder says |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
@@ -58,6 +59,8 @@ mod endpoints;
 mod failover;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod foreign;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod freshness;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod garbage;
 mod guarantees;

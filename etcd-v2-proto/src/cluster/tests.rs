@@ -8,7 +8,7 @@ fn cluster(texts: &[&str]) -> Cluster {
 
 fn detour(from: &str, to: &str) -> Detour {
     let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-    Detour { from, to, cluster_id: None, index: None }
+    Detour { from, to, news: News::default() }
 }
 
 #[test]
@@ -29,33 +29,83 @@ fn the_pin_moves_only_from_where_it_is() {
     assert_eq!(cluster.route().endpoint(2).as_str(), "http://a:1");
 }
 
+fn at(index: u64, term: u64) -> Progress {
+    Progress { index: Some(index), term: Some(term) }
+}
+
 #[test]
-fn the_greatest_index_is_known_until_the_cluster_is_another() {
+fn the_farthest_is_known_until_the_cluster_is_another() {
     let mut cluster = cluster(&["http://a:1,http://b:2"]);
-    let told = |index| Detour { index, ..detour("http://a:1", "http://a:1") };
-    for (index, known) in [(None, None), (Some(7), Some(7)), (Some(5), Some(7))] {
-        cluster.follow(&told(index));
-        assert_eq!(cluster.index(), known);
+    let told = |progress| {
+        let news = News { progress, ..News::default() };
+        Detour { news, ..detour("http://a:1", "http://a:1") }
+    };
+    let steps = [
+        (Progress::default(), Progress::default()),
+        (at(7, 2), at(7, 2)),
+        (at(5, 2), at(7, 2)),
+        (at(7, 3), at(7, 3)),
+    ];
+    for (progress, known) in steps {
+        cluster.follow(&told(progress));
+        assert_eq!(cluster.progress(), known);
     }
     let route = cluster.route();
-    assert_eq!(route.index(), Some(7));
-    assert!(route.detour(0, false, None, Some(7)).is_none(), "nothing new");
-    assert_eq!(route.detour(0, false, None, Some(8)), Some(told(Some(8))));
+    assert_eq!((cluster.index(), route.index()), (Some(7), Some(7)));
+    assert_eq!(route.detour(0, false, told(at(7, 3)).news), None, "nothing new");
+    assert_eq!(route.detour(0, false, told(at(8, 3)).news), Some(told(at(8, 3))));
     cluster.replace(Endpoint::parse_list(["http://c:3"]).unwrap()).unwrap();
-    assert_eq!(cluster.index(), None);
+    assert_eq!(cluster.progress(), Progress::default());
+}
+
+#[test]
+fn what_consensus_refutes_is_forgotten_once() {
+    let mut cluster = cluster(&["http://a:1"]);
+    let seen = News { progress: at(57, 4), ..News::default() };
+    cluster.follow(&Detour { news: seen, ..detour("http://a:1", "http://a:1") });
+    let news = News { progress: at(40, 2), refuted: Some(at(57, 4)), ..News::default() };
+    let fell = cluster.route().detour(0, false, news).unwrap();
+    cluster.follow(&fell);
+    assert_eq!(cluster.progress(), at(40, 2));
+    let newer = News { progress: at(41, 2), ..News::default() };
+    cluster.follow(&Detour { news: newer, ..detour("http://a:1", "http://a:1") });
+    cluster.follow(&fell);
+    assert_eq!(cluster.progress(), at(41, 2), "old news");
+}
+
+#[test]
+fn who_tells_no_index_may_well_be_behind() {
+    for (found, is_behind) in [
+        (at(57, 4), false),
+        (at(58, 4), false),
+        (at(56, 4), true),
+        (at(57, 3), true),
+        (at(58, 3), true),
+        (Progress { term: None, ..at(57, 0) }, false),
+        (Progress { index: None, ..at(0, 5) }, true),
+    ] {
+        assert_eq!(found.is_behind(at(57, 4)), is_behind, "{found}");
+        assert!(!found.is_behind(Progress::default()), "{found}");
+    }
+    assert_eq!(at(57, 4).to_string(), "index 57 in term 4");
+    assert_eq!(Progress::default().to_string(), "no index");
 }
 
 #[test]
 fn a_call_that_comes_back_to_its_first_endpoint_takes_the_pin_with_it() {
     let mut cluster = cluster(&["http://a:1,http://b:2"]);
     let route = cluster.route();
-    let away = route.detour(1, true, None, None).unwrap();
+    let away = route.detour(1, true, News::default()).unwrap();
     assert!(cluster.follow(&away));
-    let back = route.detour(2, true, None, None).unwrap().after(&away);
+    let back = route.detour(2, true, News::default()).unwrap().after(&away);
     assert!(cluster.follow(&back));
     assert_eq!(cluster.pinned().as_str(), "http://a:1");
-    assert_eq!(route.detour(0, false, None, None), None, "nothing was left");
-    assert_eq!(route.only(cluster.pinned().clone()).detour(1, true, None, None), None, "no choice");
+    assert_eq!(route.detour(0, false, News::default()), None, "nothing was left");
+    assert_eq!(
+        route.only(cluster.pinned().clone()).detour(1, true, News::default()),
+        None,
+        "no choice"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::cluster::Progress;
 use crate::conversation::Failure;
 use crate::error::{Code, Gap, Unexpected};
 use crate::json::Malformed;
@@ -73,6 +74,21 @@ pub enum ErrorKind {
         /// The one that answered now.
         found: ClusterId,
     },
+
+    /// The member is behind what this client has seen, and the policy asks for
+    /// [monotonic](crate::Consistency::Monotonic) reads.
+    #[error("the answer is older than what this client has seen: {found} instead of {seen}")]
+    Stale {
+        /// How far the member was.
+        found: Progress,
+        /// How far some member was before.
+        seen: Progress,
+    },
+
+    /// The member knows of no leader, and the policy [requires](crate::Policy::require_leader) one. The
+    /// request was not sent to it.
+    #[error("no leader, which the policy requires")]
+    NoLeader,
 
     /// None of the URLs that the members advertise can be used; each with the reason.
     #[error("none of the URLs that the members advertise can be used: {}", .0.join("; "))]

@@ -42,6 +42,7 @@ impl Outcome {
             ErrorKind::V2Disabled
             | ErrorKind::NotLeader
             | ErrorKind::UserExists { .. }
+            | ErrorKind::Stale { .. }
             | ErrorKind::Redirect(_)
             | ErrorKind::Gap(_) => Self::Rejected,
             ErrorKind::Unresolved(_) => Self::Unknown,

@@ -60,6 +60,16 @@ impl Limits {
             .with_handshake(cut(self.policy.handshake, left))
     }
 
+    /// The limits of the question for the leader that was begun then: as long as the request itself may
+    /// take, but no longer than it may take to connect.
+    pub(super) fn of_vetting(&self, now: Duration, turns: &Turns, began: Duration) -> Timing {
+        let mut timing = self.of_attempt(now, turns, began);
+        let spent = now.saturating_sub(began);
+        let connect = self.policy.connect.map(|limit| limit.saturating_sub(spent));
+        timing.head = cut(connect, timing.head);
+        timing
+    }
+
     /// How long the next piece of a body may take, of which something was last heard then.
     pub(super) fn of_read(
         &self,

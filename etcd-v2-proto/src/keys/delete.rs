@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
+use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Request};
 
 use super::change::{Change, ChangeKind};
@@ -87,7 +88,7 @@ impl Request for Delete {
         query.flag_if("recursive", self.recursive);
         // The type of a body that is not there: the Go client sends it, too.
         Encoded::new(Method::DELETE, query.finish(), self.condition.purpose())
-            .map(|encoded| encoded.with_body(FORM, ""))
+            .map(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, ""))
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

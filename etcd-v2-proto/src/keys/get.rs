@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::encoding::Pairs;
 use crate::error::{ErrorKind, Invalid};
+use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::Change;
@@ -30,17 +31,19 @@ pub struct Get {
     target: Target,
     recursive: bool,
     sorted: bool,
-    quorum: bool,
+    /// Whether to go through consensus; if that is not said, it is up to the policy.
+    quorum: Option<bool>,
 }
 
 impl Get {
-    /// Reads the key as the asked member has it, which may be behind the others.
+    /// Reads the key as the asked member has it, which may be behind the others, unless
+    /// [`Policy::consistency`](crate::Policy::consistency) says otherwise.
     pub fn new(key: impl Into<String>) -> Self {
         Self::at(Target::new(key))
     }
 
     pub(super) const fn at(target: Target) -> Self {
-        Self { target, recursive: false, sorted: false, quorum: false }
+        Self { target, recursive: false, sorted: false, quorum: None }
     }
 
     /// Lists everything below a directory and not just its children (`recursive`).
@@ -57,7 +60,14 @@ impl Get {
 
     /// Reads through consensus (`quorum`): never stale, but as costly to the cluster as a write.
     pub const fn quorum(mut self) -> Self {
-        self.quorum = true;
+        self.quorum = Some(true);
+        self
+    }
+
+    /// Reads the key as the asked member has it, whatever the policy says: as fast as can be, and perhaps
+    /// older than what has been seen before.
+    pub const fn local(mut self) -> Self {
+        self.quorum = Some(false);
         self
     }
 }
@@ -81,7 +91,7 @@ impl Get {
 
     /// Whether it reads through consensus.
     pub(crate) const fn is_quorum(&self) -> bool {
-        self.quorum
+        matches!(self.quorum, Some(true))
     }
 }
 
@@ -95,17 +105,28 @@ impl Request for Get {
     type Output = Change;
 
     fn encode(&self) -> Result<Encoded, Invalid> {
+        self.encode_with(Consistency::Local)
+    }
+
+    fn encode_with(&self, consistency: Consistency) -> Result<Encoded, Invalid> {
+        let consistency = match self.quorum {
+            Some(true) => Consistency::Quorum,
+            Some(false) => Consistency::Local,
+            None => consistency,
+        };
+        let quorum = consistency == Consistency::Quorum;
         let mut query = Pairs::after_path(self.target.path()?);
-        query.flag_if("quorum", self.quorum);
+        query.flag_if("quorum", quorum);
         query.flag_if("recursive", self.recursive);
         query.flag_if("sorted", self.sorted);
-        let purpose = match (self.quorum, self.recursive) {
+        let purpose = match (quorum, self.recursive) {
             (true, true) => Purpose::QuorumListing,
             (true, false) => Purpose::QuorumRead,
             (false, true) => Purpose::Listing,
             (false, false) => Purpose::Read,
         };
         Encoded::new(Method::GET, query.finish(), purpose)
+            .map(|encoded| encoded.held_to(consistency))
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

@@ -6,6 +6,7 @@ use http::Method;
 
 use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
+use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::{Change, ChangeKind};
@@ -66,7 +67,7 @@ impl Request for Push {
             form.text("value", value);
         }
         Encoded::new(Method::POST, query.finish(), Purpose::Write)
-            .map(|encoded| encoded.with_body(FORM, form.finish()))
+            .map(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, form.finish()))
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

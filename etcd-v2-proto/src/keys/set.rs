@@ -6,6 +6,7 @@ use http::Method;
 
 use crate::encoding::{FORM, Pairs};
 use crate::error::{ErrorKind, Invalid};
+use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Request};
 
 use super::change::{Change, ChangeKind};
@@ -216,7 +217,7 @@ impl Request for Set {
         }
 
         Encoded::new(Method::PUT, query.finish(), self.condition.purpose())
-            .map(|encoded| encoded.with_body(FORM, form.finish()))
+            .map(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, form.finish()))
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

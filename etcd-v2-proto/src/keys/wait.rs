@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::encoding::Pairs;
 use crate::error::{ErrorKind, Invalid};
+use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::{Change, ChangeKind};
@@ -192,6 +193,7 @@ impl Request for Wait {
             query.number("waitIndex", index);
         }
         Encoded::new(Method::GET, query.finish(), Purpose::Wait)
+            .map(|encoded| encoded.held_to(Consistency::Local))
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

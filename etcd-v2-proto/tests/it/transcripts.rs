@@ -46,6 +46,14 @@ transcripts! {
     guarded_writes_are_repeated_after_an_unknown_outcome
     a_call_finds_out_why_it_is_refused
     at_least_once_repeats_writes
+
+    // How fresh it has to be.
+    a_read_says_itself_how_fresh_it_is
+    monotonic_reads_are_never_older_than_what_was_seen
+    consensus_refutes_what_was_seen
+    a_member_without_a_leader_is_not_asked
+
+    // Who is left.
     a_read_only_proxy_passes_writes_on_to_others
     a_misdirected_request_goes_to_others
     a_404_that_is_not_etcds_goes_to_others

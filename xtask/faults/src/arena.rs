@@ -12,11 +12,10 @@ use etcd_v2_client::{
     keys::Get,
     members::{Leader, List},
 };
-use xtask::server::{Cluster, Member};
+use xtask::server::{Cluster, Links, Member};
 
 use crate::{
     dice::Dice,
-    links::Links,
     proxy::FaultProxy,
     subject::{Colour, Subject},
 };
@@ -50,7 +49,7 @@ impl Arena {
         let peers = |url: &str| {
             if with_links {
                 // A new attempt to start is a new set of relays.
-                if links.len() == MEMBERS {
+                if links.count() == MEMBERS {
                     links = Links::default();
                 }
                 links.add(url)

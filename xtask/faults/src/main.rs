@@ -11,7 +11,6 @@ mod contestant;
 mod dice;
 mod goal;
 mod history;
-mod links;
 mod loops;
 mod proxy;
 mod soak;

@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use xtask::server::address_of;
 
 pub(crate) use self::{
     log::Entry,
@@ -202,12 +203,6 @@ impl Shared {
         let state = self.lock();
         drop(self.changed.wait_while(state, |state| state.round == round && !state.over));
     }
-}
-
-/// Where the server of a URL listens.
-pub(crate) fn address_of(url: &str) -> Result<SocketAddr> {
-    let address = url.strip_prefix("http://").unwrap_or(url);
-    address.parse().with_context(|| format!("{url} is no address"))
 }
 
 const PAUSE: Duration = Duration::from_millis(5);

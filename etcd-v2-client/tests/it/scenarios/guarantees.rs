@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use etcd_v2_client::keys::{Change, Delete, Get, KeysRequest, Node, NodeRef, Push, Set, Wait};
 use etcd_v2_client::{
-    ApiError, AsyncTransport, Attempt, AutoSync, BlockingTransport, Builder, Client, Credentials,
-    CredentialsProvider, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt, Keys, Meta,
-    Policy, Request, UserAgent, Watch, blocking,
+    ApiError, AsyncTransport, Attempt, AutoSync, BlockingTransport, Builder, Client, Consistency,
+    Credentials, CredentialsProvider, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt,
+    Keys, Meta, Policy, Request, UserAgent, Watch, blocking,
 };
 use futures_util::stream::FusedStream;
 
@@ -143,6 +143,7 @@ fn policy_is_what_the_documentation_says() {
     assert_eq!((policy.max_answer, policy.max_error_body), (64 << 20, 64 << 10));
     assert_eq!((policy.max_redirects, policy.passes), (10, None));
     assert!(!policy.at_least_once && !policy.foreign_redirects);
-    assert!(!policy.any_cluster && !policy.local_urls);
+    assert!(!policy.any_cluster && !policy.local_urls && !policy.require_leader);
+    assert_eq!(policy.consistency, Consistency::Local);
     assert!(policy.map_url.is_none() && policy.check_redirect.is_none());
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use etcd_v2_proto::bytes::Bytes;
-use etcd_v2_proto::http::{Response, StatusCode, header, response};
+use etcd_v2_proto::http::{self, Response, StatusCode, header, response};
 use etcd_v2_proto::{Event, Failure, Reason, Stage};
 
 /// What the driver of an exchange knows.
 #[derive(Debug, Default)]
 pub(crate) struct Driver {
     pub(crate) doing: Doing,
+    /// Whether it is only the question for the leader.
+    pub(crate) vetting: bool,
     /// Whether some attempt may have been, or may yet be, carried out.
     pub(crate) maybe_applied: bool,
     /// Whether the answer at hand is a success.
@@ -30,14 +32,17 @@ pub(crate) enum Doing {
 }
 
 impl Driver {
-    pub(crate) fn send(&mut self) {
+    pub(crate) fn send(&mut self, request: &http::Request<Bytes>) {
         self.doing = Doing::Sending;
+        self.vetting = request.uri().path() == "/v2/members/leader";
         (self.success, self.begun, self.complete) = (false, false, false);
     }
 
     /// What follows from an event, or from none.
     pub(crate) fn hear(&mut self, event: Option<&Event>) {
         match (self.doing, event) {
+            (Doing::Sending, Some(Event::Head(_))) if self.vetting => self.doing = Doing::Reading,
+            (Doing::Sending | Doing::Reading, _) if self.vetting => {}
             (Doing::Sending, Some(Event::Head(head))) => {
                 let status = head.status;
                 self.success = status.is_success();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use etcd_v2_proto::keys::{Delete, Get, Push, Set, Wait};
 use etcd_v2_proto::{
-    Action, Cluster, Conversation, Error, Event, Exchange, Outcome, Policy, Purpose, Request,
-    Route, Watch,
+    Action, Cluster, Consistency, Conversation, Error, Event, Exchange, Outcome, Policy, Purpose,
+    Request, Route, Watch,
 };
 
 use super::driver::{Doing, Driver, event};
@@ -24,6 +24,9 @@ pub(crate) fn events(data: &[u8]) {
     let mut policy = Policy::default();
     policy.at_least_once = setup & 4 != 0;
     policy.passes = [None, Some(1), Some(2), Some(3)][usize::from(setup >> 3) % 4];
+    policy.require_leader = setup & 32 != 0;
+    let consistencies = [Consistency::Local, Consistency::Monotonic, Consistency::Quorum];
+    policy.consistency = consistencies[usize::from(setup >> 6) % 3];
     let once = !policy.at_least_once;
     let (policy, says) = (Arc::new(policy), says.chunks(2));
     match kind % 8 {
@@ -60,13 +63,14 @@ fn exchange<'a, R: Request<Output: Debug>>(
     once: bool,
     says: impl Iterator<Item = &'a [u8]>,
 ) {
-    let purpose = request.encode().expect("a request").purpose;
+    let purpose = request.encode_with(policy.consistency).expect("a request").purpose;
     let (writes, guarded) = (purpose.writes(), purpose == Purpose::GuardedWrite);
     let deadline = match purpose {
         Purpose::Wait => None,
         Purpose::Read | Purpose::Listing => policy.read_deadline,
         _ => policy.write_deadline,
     };
+    let vets = policy.require_leader;
     let mut exchange = Exchange::new(request, route, policy, 1, Duration::ZERO);
     let mut driver = Driver::default();
     let mut now = Duration::ZERO;
@@ -82,10 +86,11 @@ fn exchange<'a, R: Request<Output: Debug>>(
             assert!(is_within(left, &action), "{action:?} with {left:?} left");
         }
         match action {
-            Action::Send { .. } => {
+            Action::Send { request, .. } => {
+                driver.send(&request);
                 let again = once && writes && !guarded && driver.maybe_applied;
                 assert!(!again, "a write is sent that may have been applied: {driver:?}");
-                driver.send();
+                assert!(!driver.vetting || vets, "nobody wants to know: {driver:?}");
             }
             Action::Read { .. } => driver.doing = Doing::Reading,
             Action::Wait(_) => driver.doing = Doing::Waiting,
@@ -161,7 +166,7 @@ fn watch<'a>(mut watch: Watch, says: impl Iterator<Item = &'a [u8]>) {
                     assert!(!cut || index == from, "what was cut is skipped: {driver:?}");
                     from = index;
                 }
-                driver.send();
+                driver.send(&request);
             }
             Action::Read { .. } => driver.doing = Doing::Reading,
             Action::Wait(_) => driver.doing = Doing::Waiting,

@@ -7,8 +7,9 @@ use etcd_v2_proto::auth::users;
 use etcd_v2_proto::http::{HeaderName, HeaderValue, Response, StatusCode};
 use etcd_v2_proto::keys::{Delete, Get, KeysRequest, Mark, Push, Set, Wait};
 use etcd_v2_proto::{
-    CheckRedirect, Cluster, Credentials, Detour, Document, Encoded, Endpoint, ErrorKind, Event,
-    Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members, server, stats,
+    CheckRedirect, Cluster, Consistency, Credentials, Detour, Document, Encoded, Endpoint,
+    ErrorKind, Event, Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members, server,
+    stats,
 };
 
 use super::shown::Shown;
@@ -76,6 +77,8 @@ fn policy(text: &str) -> Result<Policy, String> {
             "max_error_body" => policy.max_error_body = number()? as usize,
             "passes" => policy.passes = Some(number()?),
             "at_least_once" => policy.at_least_once = true,
+            "consistency" => policy.consistency = consistency(value)?,
+            "require_leader" => policy.require_leader = true,
             "max_redirects" => policy.max_redirects = number()?,
             "foreign_redirects" => policy.foreign_redirects = true,
             "any_cluster" => policy.any_cluster = true,
@@ -86,6 +89,15 @@ fn policy(text: &str) -> Result<Policy, String> {
         }
     }
     Ok(policy)
+}
+
+fn consistency(name: &str) -> Result<Consistency, String> {
+    match name {
+        "local" => Ok(Consistency::Local),
+        "monotonic" => Ok(Consistency::Monotonic),
+        "quorum" => Ok(Consistency::Quorum),
+        _ => Err(format!("no consistency: {name}")),
+    }
 }
 
 /// A check that is content with so many redirects.
@@ -125,6 +137,7 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         ["get", key] => Call::new(Get::new(key)),
         ["get", "recursive", key] => Call::new(Get::new(key).recursive()),
         ["get", "quorum", key] => Call::new(Get::new(key).quorum()),
+        ["get", "local", key] => Call::new(Get::new(key).local()),
         ["set", key, value] => Call::new(Set::new(key, value)),
         ["set", key, value, "if", old] => Call::new(Set::new(key, value).if_value(old)),
         ["set", key, value, "at", at] => Call::new(Set::new(key, value).if_index(index(at)?)),
@@ -267,6 +280,10 @@ impl Request for Call {
         self.0.encode()
     }
 
+    fn encode_with(&self, consistency: Consistency) -> Result<Encoded, Invalid> {
+        self.0.encode_with(consistency)
+    }
+
     fn accepts(&self, status: StatusCode) -> bool {
         self.0.accepts(status)
     }
@@ -287,6 +304,10 @@ impl<R: Request<Output: Shown>> Request for Showing<R> {
 
     fn encode(&self) -> Result<Encoded, Invalid> {
         self.0.encode()
+    }
+
+    fn encode_with(&self, consistency: Consistency) -> Result<Encoded, Invalid> {
+        self.0.encode_with(consistency)
     }
 
     fn accepts(&self, status: StatusCode) -> bool {

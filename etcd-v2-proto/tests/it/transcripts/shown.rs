@@ -294,6 +294,8 @@ fn failed(word: &str, error: &Error) -> Vec<String> {
         (error.is_history_cleared(), "history cleared"),
         (error.is_unauthorized(), "unauthorized"),
         (error.is_timeout(), "timeout"),
+        (error.is_stale(), "stale"),
+        (error.is_no_leader() && error.api().is_none(), "no leader"),
         (error.is_conflict(), "conflict"),
         (error.is_not_leader(), "not leader"),
         (error.is_gone(), "gone"),

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Effect, FaultProxy, Rule, address_of, http::Head};
+use xtask::server::address_of;
+
+use super::{Effect, FaultProxy, Rule, http::Head};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const REQUEST: &str = "PUT /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nv=1";

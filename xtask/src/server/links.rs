@@ -11,14 +11,12 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::proxy::address_of;
-
 /// A relay in front of each member's peer URL.
 ///
 /// The members say in the first request of a connection who they are, so a relay knows both ends. What
 /// is sent while the two are cut from each other waits, as TCP would have it.
 #[derive(Debug, Default)]
-pub(crate) struct Links {
+pub struct Links {
     shared: Arc<Shared>,
     doors: Vec<SocketAddr>,
 }
@@ -40,7 +38,11 @@ struct State {
 
 impl Links {
     /// Puts a relay in front of this peer URL and returns its own.
-    pub(crate) fn add(&mut self, upstream: &str) -> Result<String> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL is no address, or if there is no port for the relay.
+    pub fn add(&mut self, upstream: &str) -> Result<String> {
         let upstream = address_of(upstream)?;
         let listener = TcpListener::bind("127.0.0.1:0").context("no port for a relay")?;
         let door = listener.local_addr()?;
@@ -61,17 +63,18 @@ impl Links {
     }
 
     /// How many relays there are.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.doors.len()
     }
 
     /// Tells which member has which number; relays are counted as they were added.
-    pub(crate) fn introduce(&self, members: BTreeMap<String, usize>) {
+    pub fn introduce(&self, members: BTreeMap<String, usize>) {
         self.shared.lock().members = members;
     }
 
     /// Cuts the member behind this relay off from the others, or nobody.
-    pub(crate) fn isolate(&self, member: Option<usize>) {
+    pub fn isolate(&self, member: Option<usize>) {
         self.shared.lock().isolated = member;
         self.shared.changed.notify_all();
     }
@@ -150,6 +153,16 @@ impl Shared {
         };
         drop(self.changed.wait_while(state, cut));
     }
+}
+
+/// The address of a URL of `http`.
+///
+/// # Errors
+///
+/// Fails if it has a name for a host, or no port.
+pub fn address_of(url: &str) -> Result<SocketAddr> {
+    let address = url.strip_prefix("http://").unwrap_or(url);
+    address.parse().with_context(|| format!("{url} is no address"))
 }
 
 /// The first head on a connection, and who sent it.

@@ -1,0 +1,73 @@
+//! Asking an endpoint whether it has a leader, before a request is sent to it.
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{Request as HttpRequest, StatusCode};
+
+use super::{Exchange, State};
+use crate::cluster::Route;
+use crate::error::{ErrorKind, Invalid, Outcome};
+use crate::hop::Hop;
+use crate::judge::Verdict;
+use crate::members::Leader;
+use crate::policy::Policy;
+use crate::request::{Encoded, Meta, Request};
+
+/// The question for the leader, to one endpoint.
+#[derive(Debug)]
+pub(super) struct Vetting {
+    hop: Hop,
+    encoded: Encoded,
+}
+
+impl Vetting {
+    /// The question to the endpoint at this position.
+    pub(super) fn new(route: &Route, position: usize) -> Result<Self, Invalid> {
+        let encoded = Leader::default().encode()?;
+        let hop = Hop::to(route, position, &encoded)?;
+        Ok(Self { hop, encoded })
+    }
+
+    /// The question, as nobody in particular: everybody may know.
+    pub(super) fn request(&self, policy: &Policy) -> HttpRequest<Bytes> {
+        self.hop.request(&self.encoded, None, policy)
+    }
+}
+
+/// What speaks against an endpoint that answers the question like this. What is no answer of etcd's is found
+/// out with the request itself.
+pub(super) fn objection(head: &Parts, route: &Route, policy: &Policy) -> Option<ErrorKind> {
+    if head.status == StatusCode::SERVICE_UNAVAILABLE {
+        return Some(ErrorKind::NoLeader);
+    }
+    route.foreign(&Meta::from_headers(&head.headers)).filter(|_| !policy.any_cluster)
+}
+
+impl<R: Request> Exchange<R> {
+    /// Asks the endpoint at the present position, for its leader before if there has to be one.
+    pub(super) fn ask(&mut self) -> State<R::Output> {
+        if self.policy.require_leader && self.encoded.consistency.is_some() {
+            let question = Vetting::new(&self.route, self.turns.position()).map(Box::new);
+            let vetting = question.map(|question| State::Vetting { question, began: None });
+            self.or_invalid(vetting)
+        } else {
+            self.ask_vetted()
+        }
+    }
+
+    pub(super) fn ask_vetted(&mut self) -> State<R::Output> {
+        let hop = Hop::to(&self.route, self.turns.position(), &self.encoded);
+        self.or_invalid(hop.map(|hop| State::Asking { hop, began: None, handed_out: false }))
+    }
+
+    fn or_invalid(&mut self, state: Result<State<R::Output>, Invalid>) -> State<R::Output> {
+        match state {
+            Ok(state) => state,
+            Err(invalid) => {
+                let kind = invalid.into();
+                let verdict = Verdict { kind, outcome: Outcome::NotSent, ask_others: false };
+                State::Failed(self.tally.conclude(None, verdict))
+            }
+        }
+    }
+}
