@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
 
 /// The short forms of both, with the servers at `etcd`, where other things may go on beside them.
 pub(crate) fn short(etcd: &Path) -> Result<()> {
-    run(&["--short".into(), "--slack".into(), "4".into(), "--etcd".into(), etcd.into()])?;
+    run(&["--short".into(), "--slack".into(), "10".into(), "--etcd".into(), etcd.into()])?;
     soak(&["--changes".into(), "50000".into(), "--etcd".into(), etcd.into()])
 }
 
