@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 #[cfg(feature = "ureq")]
 use etcd_v2_client::blocking;
-use etcd_v2_client::keys::Change;
+use etcd_v2_client::keys::{Change, Get};
+use etcd_v2_client::mirror::Update;
 use etcd_v2_client::{Error, Interrupt};
 #[cfg(feature = "hyper")]
 use tokio::runtime::Runtime;
 
-use super::Pending;
+use super::{Pending, Subject};
 
 /// A watch, asked for one item at a time.
 pub(crate) enum Watching {
@@ -72,6 +73,31 @@ impl Watching {
             Self::Async(watch, _) => watch.interrupt().clone(),
             #[cfg(feature = "ureq")]
             Self::Blocking(watch) => watch.interrupt().clone(),
+        }
+    }
+}
+
+impl Subject {
+    /// The first updates of a mirror, as many as are wanted.
+    pub(crate) fn updates(&self, get: Get, wanted: usize) -> Vec<Result<Update, Error>> {
+        match self {
+            #[cfg(feature = "hyper")]
+            Self::Async(client, runtime) => {
+                let (_mirror, mut updates) = client.keys().mirror(get);
+                let taking = Pending::of_task(runtime, async move {
+                    let mut taken = Vec::new();
+                    while taken.len() < wanted {
+                        taken.extend(updates.next().await);
+                    }
+                    taken
+                });
+                taking.result()
+            }
+            #[cfg(feature = "ureq")]
+            Self::Blocking(client) => {
+                let (_mirror, updates) = client.keys().mirror(get);
+                Pending::of_thread(move || updates.take(wanted).collect()).result()
+            }
         }
     }
 }

@@ -15,6 +15,8 @@ both!(
     members_that_are_all_behind_are_an_error_that_says_so,
     store_that_went_back_is_believed_if_consensus_says_so,
     quorum_is_asked_for_unless_the_request_is_content_with_less,
+    no_wait_of_a_watch_asks_for_consensus,
+    listings_of_a_mirror_ask_for_consensus_and_its_waits_do_not,
     member_without_a_leader_is_left_before_anything_is_sent,
     members_without_a_leader_are_an_error_that_says_so,
     leader_is_asked_for_on_the_same_connection,
@@ -127,8 +129,7 @@ fn store_that_went_back_is_believed_if_consensus_says_so(colour: Colour) {
 
 fn quorum_is_asked_for_unless_the_request_is_content_with_less(colour: Colour) {
     let server = Server::healthy();
-    let client = colour.client([server.url()]);
-    let client = client.with(|policy| policy.consistency = Consistency::Quorum);
+    let client = by_consensus(&colour.client([server.url()]));
     client.send(Get::new("/a")).unwrap();
     client.send(Get::new("/a").local()).unwrap();
     client.send(Set::new("/a", "1")).unwrap();
@@ -140,6 +141,35 @@ fn quorum_is_asked_for_unless_the_request_is_content_with_less(colour: Colour) {
         "GET /v2/keys/a?wait=true",
     ];
     assert_eq!(server.lines(), lines);
+}
+
+fn by_consensus(client: &Subject) -> Subject {
+    client.with(|policy| policy.consistency = Consistency::Quorum)
+}
+
+fn no_wait_of_a_watch_asks_for_consensus(colour: Colour) {
+    let server = Server::healthy();
+    let client = by_consensus(&colour.client([server.url()]));
+    for wait in [Wait::new("/a"), Wait::new("/a").after(7), Wait::new("/a").after(7).stream()] {
+        let (_, watch) = client.watch(wait.recursive()).change();
+        assert!(watch.step().0.is_some(), "resumed");
+    }
+    let asked = server.lines();
+    assert!(asked.len() >= 6, "{asked:?}");
+    assert!(asked.iter().all(|line| line.contains("wait=true")), "{asked:?}");
+    assert!(!asked.iter().any(|line| line.contains("quorum")), "{asked:?}");
+}
+
+fn listings_of_a_mirror_ask_for_consensus_and_its_waits_do_not(colour: Colour) {
+    let server = Server::healthy();
+    let client = by_consensus(&colour.client([server.url()]));
+    assert!(client.updates(Get::new("/a"), 4).iter().all(Result::is_ok));
+    let asked = server.lines();
+    let (waits, listings): (Vec<_>, Vec<_>) =
+        asked.iter().partition(|line| line.contains("wait=true"));
+    assert!(waits.len() >= 2 && !listings.is_empty(), "{asked:?}");
+    assert!(!waits.iter().any(|line| line.contains("quorum")), "{asked:?}");
+    assert!(listings.iter().all(|line| line.contains("quorum=true")), "{asked:?}");
 }
 
 fn member_without_a_leader_is_left_before_anything_is_sent(colour: Colour) {
