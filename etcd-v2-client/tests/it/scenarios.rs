@@ -85,6 +85,8 @@ mod poisoned;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod proxies;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
+mod redirecting;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
 mod redirects;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod refusals;

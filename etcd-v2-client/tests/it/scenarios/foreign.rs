@@ -1,9 +1,10 @@
 //! Answers that send the client out of the cluster: nothing may go there unless the caller allows it,
 //! and credentials never.
 
-use etcd_v2_client::keys::{Change, Delete, Get, Push, Set};
-use etcd_v2_client::{Error, ErrorKind, Outcome, RedirectError};
+use etcd_v2_client::keys::{Get, Set};
+use etcd_v2_client::{ErrorKind, Outcome, RedirectError};
 
+use super::redirecting::{STATUSES, VERBS};
 use crate::both::{Colour, Subject, both};
 use crate::server::{Server, etcd, response};
 
@@ -15,17 +16,6 @@ both!(
     way_back_into_the_cluster_brings_the_credentials_back,
     foreign_server_is_not_pinned,
 );
-
-type Verb = (&'static str, fn(&Subject) -> Result<Change, Error>);
-
-const VERBS: [Verb; 4] = [
-    ("GET", |client| client.send(Get::new("/a"))),
-    ("PUT", |client| client.send(Set::new("/a", "secret value"))),
-    ("POST", |client| client.send(Push::new("/a", "secret value"))),
-    ("DELETE", |client| client.send(Delete::new("/a"))),
-];
-
-const STATUSES: [u16; 9] = [300, 301, 302, 303, 304, 305, 306, 307, 308];
 
 fn redirecting(status: u16, target: String) -> Server {
     Server::each(move |seen| match status {

@@ -1,8 +1,8 @@
 //! Every status, method and kind of target of a redirect: where it may lead, and with what.
 
-use etcd_v2_client::keys::{Change, Delete, Get, Push, Set};
 use etcd_v2_client::{Error, ErrorKind, Outcome, RedirectError};
 
+use super::redirecting::{STATUSES, VERBS};
 use crate::both::{Colour, Subject, both};
 use crate::server::{Server, plausible, response};
 
@@ -10,17 +10,6 @@ both!(
     a_redirect_leads_within_the_cluster_and_nowhere_else,
     a_redirect_that_is_allowed_to_lead_anywhere_takes_no_credentials_there,
 );
-
-type Verb = (&'static str, fn(&Subject) -> Result<Change, Error>);
-
-const VERBS: [Verb; 4] = [
-    ("GET", |client| client.send(Get::new("/a"))),
-    ("PUT", |client| client.send(Set::new("/a", "secret value"))),
-    ("POST", |client| client.send(Push::new("/a", "secret value"))),
-    ("DELETE", |client| client.send(Delete::new("/a"))),
-];
-
-const STATUSES: [u16; 9] = [300, 301, 302, 303, 304, 305, 306, 307, 308];
 
 /// Where a target leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
