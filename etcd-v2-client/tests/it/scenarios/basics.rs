@@ -136,7 +136,7 @@ fn answers_in_pieces_are_put_together(colour: Colour) {
             peer.write("0\r\n\r\n");
         }
     });
-    let client = colour.client([server.url()]);
+    let client = colour.patient([server.url()]).build();
     for value in ["read", "chunked", "read", "chunked"] {
         assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some(value));
     }
