@@ -90,10 +90,11 @@ impl Shared {
         }
     }
 
-    /// Asks the members' own endpoints from now on.
+    /// Asks the members' own endpoints from now on, unless the caller has chosen others meanwhile.
     pub(crate) fn follow(&self, membership: &Membership) {
-        let endpoints = in_order(membership.endpoints.clone(), self.order);
-        self.change(|cluster| cluster.learn(&endpoints, membership.leader.as_ref()));
+        let mut members = membership.clone();
+        members.endpoints = in_order(members.endpoints, self.order);
+        self.change(|cluster| cluster.learn(&members));
         self.hooks.synced(Ok(membership));
     }
 

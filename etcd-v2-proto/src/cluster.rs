@@ -18,6 +18,7 @@ use crate::credentials::{Credentials, CredentialsProvider, Login, differing};
 use crate::endpoint::Endpoint;
 use crate::error::ErrorKind;
 use crate::request::{ClusterId, Meta};
+use crate::sync::Membership;
 
 /// The endpoints of one cluster, which of them is asked first, and as whom.
 ///
@@ -43,6 +44,8 @@ pub struct Cluster {
     id: Option<ClusterId>,
     /// The farthest that any answer told of.
     progress: Progress,
+    /// How many times the seeds were replaced. What was asked of others before has no say any more.
+    generation: u64,
 }
 
 impl Cluster {
@@ -64,6 +67,7 @@ impl Cluster {
             login,
             id: None,
             progress: Progress::default(),
+            generation: 0,
         })
     }
 
@@ -140,7 +144,7 @@ impl Cluster {
     }
 
     /// Replaces the seeds, and forgets what was learned; the pin stays where it is if that endpoint is
-    /// among the new ones.
+    /// among the new ones. What calls learn that began before is not taken note of.
     ///
     /// # Errors
     /// As for [`new`](Self::new), and user information other than the present credentials or beside a
@@ -154,19 +158,22 @@ impl Cluster {
             self.login.fix(credentials)?;
         }
         (self.id, self.progress) = (None, Progress::default());
+        self.generation = self.generation.wrapping_add(1);
         self.seeds = Arc::clone(&seeds);
         self.set_ring(&seeds);
         Ok(())
     }
 
     /// Asks the members' own endpoints from now on, and the seeds only when none of those answers.
-    /// The pin stays where it is if that endpoint is among them, unless there is a `leader` to begin
-    /// with. Without any endpoint nothing changes.
-    pub fn learn(&mut self, members: &[Endpoint], leader: Option<&Endpoint>) {
-        if members.is_empty() {
+    /// The pin stays where it is if that endpoint is among them, unless there is a leader to begin
+    /// with. Nothing changes without any endpoint, or if the seeds were replaced since the members were
+    /// asked for.
+    pub fn learn(&mut self, members: &Membership) {
+        if members.endpoints.is_empty() || members.generation != self.generation {
             return;
         }
-        self.set_ring(members);
+        self.set_ring(&members.endpoints);
+        let leader = members.leader.as_ref();
         if let Some(at) = self.endpoints().iter().position(|own| Some(own) == leader) {
             self.pinned = at;
         }
@@ -200,6 +207,7 @@ impl Cluster {
             credentials: None,
             cluster_id: self.id,
             progress: self.progress,
+            generation: self.generation,
         }
     }
 
@@ -207,10 +215,16 @@ impl Cluster {
     /// time. The pin moves only if it has not moved meanwhile; says whether it did.
     ///
     /// So a hundred calls that failed at one endpoint move the pin once, and one that began long ago
-    /// cannot undo what others learned.
+    /// cannot undo what others learned. How far another cluster is tells nothing about this one, and what
+    /// began before the seeds were replaced tells nothing at all.
     pub fn follow(&mut self, detour: &Detour) -> bool {
+        if detour.generation != self.generation {
+            return false;
+        }
         self.id = self.id.or(detour.news.cluster_id);
-        self.progress = detour.news.correct(self.progress);
+        if detour.news.cluster_id.is_none_or(|told| Some(told) == self.id) {
+            self.progress = detour.news.correct(self.progress);
+        }
         if *self.pinned() != detour.from {
             return false;
         }
@@ -234,6 +248,7 @@ pub struct Route {
     cluster_id: Option<ClusterId>,
     /// How far the store was known to be when the route was taken.
     progress: Progress,
+    generation: u64,
 }
 
 impl Route {
@@ -261,7 +276,8 @@ impl Route {
 
     /// The way to this endpoint alone, whichever cluster it may belong to.
     pub(crate) fn only(&self, endpoint: Endpoint) -> Self {
-        Self { login: self.login.clone(), ..Self::anonymous(endpoint) }
+        let (login, generation) = (self.login.clone(), self.generation);
+        Self { login, generation, ..Self::anonymous(endpoint) }
     }
 
     /// The same as nobody.
@@ -274,6 +290,7 @@ impl Route {
             credentials: None,
             cluster_id: None,
             progress: Progress::default(),
+            generation: 0,
         }
     }
 
@@ -323,6 +340,11 @@ impl Route {
         self.credentials.as_ref()
     }
 
+    /// How many times the seeds had been replaced when the route was taken.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// The greatest index of the store that is known.
     pub(crate) const fn index(&self) -> Option<u64> {
         self.progress.index
@@ -340,7 +362,8 @@ impl Route {
         let (from, to) = (self.endpoint(0), self.endpoint(position));
         let leads_elsewhere = from != to || (strayed && self.len() > 1);
         let is_worth_telling = leads_elsewhere || news.are_news(self.cluster_id, self.progress);
-        is_worth_telling.then(|| Detour { from: from.clone(), to: to.clone(), news })
+        let generation = self.generation;
+        is_worth_telling.then(|| Detour { from: from.clone(), to: to.clone(), news, generation })
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Membership {
     pub leader: Option<Endpoint>,
     /// The URLs that were not taken, each with the reason.
     pub refused: Vec<String>,
+    /// How many times the seeds had been replaced when the members were asked for.
+    pub(crate) generation: u64,
 }
 
 enum State {
@@ -195,7 +197,9 @@ fn is_unknown(kind: &ErrorKind) -> bool {
 fn usable(urls: &[String], route: &Route, policy: &Policy) -> Result<Membership, Vec<String>> {
     /// More members than that no cluster has, with several URLs each.
     const MOST: usize = 512;
-    let mut membership = Membership { endpoints: Vec::new(), leader: None, refused: Vec::new() };
+    let (endpoints, leader, refused) = (Vec::new(), None, Vec::new());
+    let generation = route.generation();
+    let mut membership = Membership { endpoints, leader, refused, generation };
     for url in urls.iter().take(MOST) {
         let mapped = match &policy.map_url {
             Some(map) => map.map(url),

@@ -11,6 +11,8 @@ pub struct Detour {
     pub(super) from: Endpoint,
     pub(super) to: Endpoint,
     pub(super) news: News,
+    /// How many times the seeds had been replaced when the call began.
+    pub(super) generation: u64,
 }
 
 /// What answers told of the cluster.

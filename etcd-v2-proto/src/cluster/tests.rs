@@ -8,7 +8,14 @@ fn cluster(texts: &[&str]) -> Cluster {
 
 fn detour(from: &str, to: &str) -> Detour {
     let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-    Detour { from, to, news: News::default() }
+    Detour { from, to, news: News::default(), generation: 0 }
+}
+
+/// What a sync that begins now would come to.
+fn members(cluster: &Cluster, endpoints: &str, leader: Option<&str>) -> Membership {
+    let endpoints = Endpoint::parse_list([endpoints]).unwrap();
+    let leader = leader.map(|leader| leader.parse().unwrap());
+    Membership { endpoints, leader, refused: Vec::new(), generation: cluster.generation }
 }
 
 #[test]
@@ -121,7 +128,7 @@ fn replacing_keeps_the_pin_and_never_empties() {
 #[test]
 fn the_seeds_are_asked_after_the_members() {
     let mut cluster = cluster(&["http://a:1,http://s:9"]);
-    cluster.learn(&Endpoint::parse_list(["http://b:2,http://a:1,http://c:3"]).unwrap(), None);
+    cluster.learn(&members(&cluster, "http://b:2,http://a:1,http://c:3", None));
     let order = |cluster: &Cluster| {
         let route = cluster.route();
         let hosts = (0..route.len()).map(|at| route.endpoint(at).as_str()[7..8].to_owned());
@@ -131,10 +138,10 @@ fn the_seeds_are_asked_after_the_members() {
     assert_eq!(cluster.endpoints().len(), 3);
     assert!(cluster.follow(&detour("http://a:1", "http://s:9")));
     assert_eq!(order(&cluster), "sbac");
-    let leader: Endpoint = "http://c:3".parse().unwrap();
-    cluster.learn(&Endpoint::parse_list(["http://b:2,http://c:3"]).unwrap(), Some(&leader));
+    cluster.learn(&members(&cluster, "http://b:2,http://c:3", Some("http://c:3")));
     assert_eq!(order(&cluster), "cbas");
-    cluster.learn(&[], None);
+    let none = Membership { endpoints: Vec::new(), ..members(&cluster, "http://d:4", None) };
+    cluster.learn(&none);
     assert_eq!(order(&cluster), "cbas");
     cluster.replace(Endpoint::parse_list(["http://d:4"]).unwrap()).unwrap();
     assert_eq!(order(&cluster), "d");
@@ -150,4 +157,33 @@ fn one_cluster_is_one_user() {
     }
     let other = Credentials::new("w", "p").unwrap();
     assert!(same.with_credentials(other).is_err());
+}
+
+#[test]
+fn what_began_before_the_seeds_were_replaced_has_no_say() {
+    let mut cluster = cluster(&["http://a:1,http://b:2"]);
+    let (began, synced) = (cluster.route(), members(&cluster, "http://a:1", None));
+    cluster.replace(Endpoint::parse_list(["http://b:2,http://c:3"]).unwrap()).unwrap();
+    let news = News { cluster_id: ClusterId::new(7).into(), progress: at(57, 4), refuted: None };
+    assert!(!cluster.follow(&began.detour(1, true, news).unwrap()));
+    cluster.learn(&synced);
+    assert_eq!((cluster.id(), cluster.progress()), (None, Progress::default()));
+    assert_eq!((cluster.pinned().as_str(), cluster.endpoints().len()), ("http://b:2", 2));
+    cluster.follow(&cluster.route().detour(0, false, news).unwrap());
+    assert_eq!((cluster.id(), cluster.progress()), (news.cluster_id, at(57, 4)));
+}
+
+#[test]
+fn how_far_another_cluster_is_tells_nothing() {
+    let mut cluster = cluster(&["http://a:1"]);
+    let told = |id, index| {
+        let news = News { cluster_id: ClusterId::new(id).into(), ..News::default() };
+        let news = News { progress: at(index, 4), ..news };
+        Detour { news, ..detour("http://a:1", "http://a:1") }
+    };
+    cluster.follow(&told(7, 57));
+    cluster.follow(&told(8, 1000));
+    assert_eq!(cluster.index(), Some(57));
+    cluster.follow(&told(7, 58));
+    assert_eq!(cluster.index(), Some(58));
 }

@@ -18,6 +18,7 @@ both!(
     an_observer_hears_of_each_sync,
     the_leader_of_each_sync_is_asked_first,
     endpoints_that_were_replaced_are_asked_by_the_next_sync,
+    endpoints_that_are_replaced_during_a_sync_stay,
     dropping_it_ends_a_call_that_would_last_for_ever,
     dropping_it_ends_a_pause,
     the_interrupt_of_the_client_ends_it,
@@ -162,6 +163,26 @@ fn endpoints_that_were_replaced_are_asked_by_the_next_sync(colour: Colour) {
     client.set_endpoints(&[&second.url()]).unwrap();
     assert_eq!(syncing.found(), [there]);
     assert_eq!((first.count(), second.count()), (1, 1));
+}
+
+fn endpoints_that_are_replaced_during_a_sync_stay(colour: Colour) {
+    let (here, there) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
+    let gate = Gate::default();
+    let held = gate.clone();
+    let first = Server::each(move |_: &Seen| {
+        held.wait();
+        members([here])
+    });
+    let second = Server::always(members([there]));
+    let client = colour.patient([first.url()]).build();
+    let syncing = client.auto_sync(OFTEN).unwrap();
+    first.until_seen(1);
+    client.set_endpoints(&[&second.url()]).unwrap();
+    gate.open();
+    assert_eq!(syncing.found(), [here]);
+    assert_eq!(syncing.found(), [there]);
+    assert_eq!(client.endpoints(), [there]);
+    assert_eq!((first.count(), second.count() >= 1), (1, true));
 }
 
 fn dropping_it_ends_a_call_that_would_last_for_ever(colour: Colour) {

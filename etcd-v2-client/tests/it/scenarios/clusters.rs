@@ -1,24 +1,27 @@
 //! Endpoints that lead to different clusters.
 
 use etcd_v2_client::keys::{Get, Set};
-use etcd_v2_client::{ErrorKind, Outcome};
+use etcd_v2_client::{Consistency, ErrorKind, Outcome};
 
 use crate::both::{Colour, both};
-use crate::server::{Server, change, response};
+use crate::server::{Gate, Seen, Server, change, response};
 
 both!(
     a_clone_is_told_of_another_cluster_by_both_ids,
     any_cluster_takes_answers_of_all,
     endpoints_that_are_replaced_may_be_of_another_cluster,
+    what_is_still_asked_of_replaced_endpoints_says_nothing_about_the_new_ones,
 );
+
+/// What a member of the cluster with this id answers, whose store is at this index.
+fn told_by(cluster: &str, index: u64, change: &str) -> String {
+    let (id, at) = (format!("X-Etcd-Cluster-Id: {cluster}"), format!("X-Etcd-Index: {index}"));
+    response(200, &["Content-Type: application/json", &at, &id], change)
+}
 
 /// A member of the cluster with this id.
 fn member_of(cluster: &'static str) -> Server {
-    Server::each(move |_| {
-        let id = format!("X-Etcd-Cluster-Id: {cluster}");
-        let headers = ["Content-Type: application/json", "X-Etcd-Index: 3", &id];
-        response(200, &headers, &change("get", "/a", cluster, 3))
-    })
+    Server::each(move |_| told_by(cluster, 3, &change("get", "/a", cluster, 3)))
 }
 
 fn a_clone_is_told_of_another_cluster_by_both_ids(colour: Colour) {
@@ -59,4 +62,30 @@ fn endpoints_that_are_replaced_may_be_of_another_cluster(colour: Colour) {
     client.send(Get::new("/a")).unwrap();
     client.set_endpoints(&[&there.url()]).unwrap();
     assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("8"));
+}
+
+fn what_is_still_asked_of_replaced_endpoints_says_nothing_about_the_new_ones(colour: Colour) {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let here = Server::each(move |seen: &Seen| {
+        held.wait();
+        // A wait is told a change that is newer than its head.
+        let index = if seen.target.contains("wait") { 1001 } else { 1000 };
+        told_by("7", 1000, &change("get", "/a", "7", index))
+    });
+    let there = member_of("8");
+    let client = colour.patient([here.url()]).build();
+    let monotonic = client.with(|policy| policy.consistency = Consistency::Monotonic);
+    let pending = client.start(Get::new("/a"));
+    let (waiting, dropped) = (client.watch("/a").start(), client.watch("/a").start());
+    here.until_seen(3);
+    client.set_endpoints(&[&there.url()]).unwrap();
+    gate.open();
+    assert_eq!(pending.result().unwrap().value(), Some("7"), "it is answered by whom it asked");
+    let (item, watch) = waiting.result();
+    assert_eq!(item.unwrap().unwrap().index(), Some(1001));
+    dropped.result();
+    assert_eq!(monotonic.send(Get::new("/a")).unwrap().value(), Some("8"));
+    drop(watch);
+    assert_eq!(monotonic.send(Get::new("/a")).unwrap().value(), Some("8"));
 }

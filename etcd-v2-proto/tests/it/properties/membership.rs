@@ -51,7 +51,7 @@ pub(crate) fn membership(data: &[u8]) {
     }
 
     // Whatever is learned, the endpoints that were given stay.
-    cluster.learn(&members.endpoints, members.leader.as_ref());
+    cluster.learn(&members);
     assert_eq!(cluster.endpoints(), unique(&members.endpoints));
     let seeds: Vec<_> = cluster.seeds().iter().map(Endpoint::as_str).collect();
     assert_eq!(seeds, known);
