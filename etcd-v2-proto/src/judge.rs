@@ -95,7 +95,8 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
             matches!(&kind, ErrorKind::Unexpected(answer) if answer.likely() == Likely::TlsPort)
         }
         StatusCode::MISDIRECTED_REQUEST => true,
-        StatusCode::FORBIDDEN => matches!(kind, ErrorKind::NotLeader),
+        // A page of something in front of one endpoint.
+        StatusCode::FORBIDDEN => matches!(kind, ErrorKind::NotLeader | ErrorKind::Unexpected(_)),
         _ => {
             status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
         }
@@ -141,7 +142,11 @@ pub(crate) fn stays(error: &Error) -> bool {
             Code::RAFT_INTERNAL | Code::LEADER_ELECT | Code::WATCHER_CLEARED
         ),
         ErrorKind::Api(refusal) => is_about_the_request(refusal.status),
-        ErrorKind::Unexpected(answer) => !answer.is_cut && is_about_the_request(answer.status),
+        // Pages that no etcd sends come from something in between, which may let go another time.
+        ErrorKind::Unexpected(answer) => {
+            let is_in_between = matches!(answer.status.as_u16(), 403 | 404);
+            !answer.is_cut && !is_in_between && is_about_the_request(answer.status)
+        }
         ErrorKind::Invalid(_)
         | ErrorKind::V2Disabled
         | ErrorKind::UserExists { .. }

@@ -270,9 +270,7 @@ impl Mirror {
 
     /// What is next after an error that ended the listing or the watch.
     fn failed(&mut self, now: Duration, error: Error) -> State {
-        // What no etcd answers may be a proxy's, or cut short on the way.
-        let may_pass = matches!(error.kind(), ErrorKind::Unexpected(_)) && !error.is_unauthorized();
-        let is_over = judge::stays(&error) && !may_pass;
+        let is_over = judge::stays(&error);
         self.error = Some(error);
         self.fruitless = self.fruitless.saturating_add(1);
         if is_over { State::Over } else { self.rest(now) }

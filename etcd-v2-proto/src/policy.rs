@@ -206,7 +206,7 @@ impl Policy {
     ///
     /// So a server that is stopped but not gone holds up a call for ever, as it does in Go; give the calls
     /// deadlines. The keep-alive of TCP belongs to the transports; with `as_in_go` for 30 seconds,
-    /// `tcp_keep_alive(as_in_go, as_in_go, 9)` sets Go's in the builder of either.
+    /// `tcp_keep_alive(as_in_go, as_in_go, 9)` and `tcp_user_timeout(None)` set Go's in the builder of either.
     ///
     /// ```
     /// use std::time::Duration;

@@ -12,6 +12,7 @@ use crate::server::{Refusing, Seen, Server, change, etcd, html, plausible, refus
 both!(
     lost_history_is_a_gap_and_not_its_end,
     missing_rights_end_it,
+    a_page_of_something_in_between_is_no_end,
     v2_api_that_is_off_ends_it,
     invalid_key_ends_it_before_anything_is_sent,
     dropped_watch_closes_its_connection,
@@ -55,11 +56,27 @@ fn missing_rights_end_it(colour: Colour) {
     for answer in [
         refusal(401, 110, "The request requires user authentication"),
         response(401, &["Content-Type: application/json"], text),
-        html(403),
     ] {
         let server = Server::always(answer);
         last_error(colour.client([server.url()]).watch("/a"));
         assert_eq!(server.count(), 1);
+    }
+}
+
+fn a_page_of_something_in_between_is_no_end(colour: Colour) {
+    for status in [403, 404] {
+        let fronted = Server::healthy_after(1, move |peer| {
+            peer.request();
+            peer.write(html(status));
+        });
+        let (error, watch) = colour.client([fronted.url()]).watch("/a").error();
+        assert!(matches!(error.kind(), ErrorKind::Unexpected(_)), "{error}");
+        assert_eq!(watch.change().0, 8, "it goes on");
+
+        let (fronted, healthy) = (Server::always(html(status)), Server::healthy());
+        let client = colour.client([fronted.url(), healthy.url()]);
+        assert_eq!(client.watch("/a").change().0, 8, "others are asked");
+        assert_eq!((fronted.count(), healthy.count()), (1, 1));
     }
 }
 
