@@ -49,7 +49,7 @@ use std::time::Duration;
 use etcd_v2_proto::{Error, Interrupt, Mirror as Conversation};
 
 pub(crate) use board::Board;
-pub(crate) use publish::Publishing;
+pub(crate) use publish::Mirroring;
 pub(crate) use updates::begin;
 
 use crate::Inner;
@@ -116,10 +116,10 @@ impl Mirror {
 pub(crate) fn talk<T: ?Sized>(
     inner: &Inner<T>,
     get: crate::keys::Get,
-) -> (Mirror, Learning<Publishing>, Interrupt) {
+) -> (Mirror, Learning<Mirroring>, Interrupt) {
     let board = Arc::new(Board::default());
     let mirror = Mirror { board: Arc::clone(&board) };
-    let begin = |start| Publishing::new(Conversation::new(get, start), board);
+    let begin = |start| Mirroring::new(Conversation::new(get, start), board);
     let (talk, interrupt) = inner.talk(begin);
     (mirror, talk, interrupt)
 }

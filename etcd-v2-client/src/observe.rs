@@ -15,7 +15,7 @@
 //!
 //! | what | level | fields |
 //! |---|---|---|
-//! | span `etcd`, one for each call or watch | debug | `what`, the name of the request or conversation; `method` and `path` of its first request; `outcome`, if it fails |
+//! | span `etcd`, one for each call, watch or mirror | debug | `what`, the name of the request or conversation; `method` and `path` of its first request; `outcome`, if it fails |
 //! | `attempt started` | trace | `endpoint`, `method`, `path` |
 //! | `attempt finished` | debug | the same; `status`, `etcd_index`, `raft_index`, `raft_term`, as far as the head of an answer came; `elapsed`; `outcome`, or `answered`; `failure`, if it broke off |
 //! | `pin moved` | info | `from`, `to` |

@@ -9,7 +9,7 @@ use etcd_v2_proto::{BlockingRun, BlockingTransport, Error, ErrorKind, Interrupt}
 
 use crate::Inner;
 use crate::keys::Get;
-use crate::mirror::{self, Mirror, Publishing, Update};
+use crate::mirror::{self, Mirror, Mirroring, Update};
 use crate::shared::Learning;
 
 /// Each [`Update`] of a mirror, one after the other, as an iterator, and what keeps the mirror up to date;
@@ -30,7 +30,7 @@ use crate::shared::Learning;
 /// ```
 #[must_use = "a mirror does nothing until its updates are asked for"]
 pub struct Updates {
-    run: BlockingRun<Learning<Publishing>>,
+    run: BlockingRun<Learning<Mirroring>>,
     interrupt: Interrupt,
 }
 
@@ -79,7 +79,8 @@ impl Iterator for Updates {
     /// Waits for the next update; `None` after the end.
     fn next(&mut self) -> Option<Self::Item> {
         self.run.conversation().reroute();
-        self.run.next().map(|item| item?)
+        let span = self.run.conversation().span();
+        span.within(|| self.run.next()).map(|item| item?)
     }
 }
 
@@ -91,7 +92,8 @@ impl MirrorThread {
     }
 }
 
-/// Stops the thread and waits for its end, which comes at once.
+/// Stops the thread and waits for its end, which comes at once unless a connection is being made: then
+/// within [`Policy::connect`](crate::Policy::connect).
 impl Drop for MirrorThread {
     fn drop(&mut self) {
         self.interrupt.stop();

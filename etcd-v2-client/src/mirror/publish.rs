@@ -11,14 +11,14 @@ use crate::shared::Lasting;
 
 /// The conversation of a mirror, published on a board.
 #[derive(Debug)]
-pub(crate) struct Publishing {
+pub(crate) struct Mirroring {
     mirror: Mirror,
     board: Arc<Board>,
     /// The last sign of life that was shown.
     heard: Option<Duration>,
 }
 
-impl Publishing {
+impl Mirroring {
     pub(super) fn new(mirror: Mirror, board: Arc<Board>) -> Self {
         Self { mirror, board, heard: None }
     }
@@ -37,7 +37,7 @@ impl Publishing {
     }
 }
 
-impl Conversation for Publishing {
+impl Conversation for Mirroring {
     type Item = Result<Update, Error>;
 
     fn poll(&mut self, now: Duration) -> Action<Self::Item> {
@@ -66,13 +66,13 @@ impl Conversation for Publishing {
     }
 }
 
-impl Lasting for Publishing {
+impl Lasting for Mirroring {
     fn reroute(&mut self, route: Route) {
         self.mirror.reroute(route);
     }
 }
 
-impl Drop for Publishing {
+impl Drop for Mirroring {
     fn drop(&mut self) {
         self.end();
     }

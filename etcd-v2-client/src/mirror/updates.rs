@@ -9,7 +9,7 @@ use etcd_v2_proto::{AsyncTransport, Error, ErrorKind, Interrupt};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use super::{Mirror, Publishing, Update, talk};
+use super::{Mirror, Mirroring, Update, talk};
 use crate::Inner;
 use crate::flight::Flight;
 use crate::keys::Get;
@@ -39,7 +39,7 @@ use crate::keys::Get;
 /// ```
 #[must_use = "a mirror does nothing until its updates are asked for"]
 pub struct Updates {
-    flight: Flight<Publishing>,
+    flight: Flight<Mirroring>,
     interrupt: Interrupt,
 }
 

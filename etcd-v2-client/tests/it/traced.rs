@@ -7,7 +7,8 @@ mod spans;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use etcd_v2_client::keys::{Change, Wait};
+use etcd_v2_client::keys::{Change, Get, Wait};
+use etcd_v2_client::mirror::Update;
 use etcd_v2_client::{Error, Membership, Request};
 use tracing::Dispatch;
 #[cfg(feature = "hyper")]
@@ -97,6 +98,21 @@ impl Traced {
             client.keys().watch(wait).take(items).collect::<Vec<_>>()
         });
         watch.result()
+    }
+
+    /// So many updates of a mirror, which is dropped then.
+    fn mirror(&self, get: Get, updates: usize) -> Vec<Result<Update, Error>> {
+        let mirror = traced!(self, client => {
+            let (_mirror, mut following) = client.keys().mirror(get);
+            let mut seen = Vec::new();
+            while seen.len() < updates && let Some(item) = following.next().await {
+                seen.push(item);
+            }
+            seen
+        }, {
+            client.keys().mirror(get).1.take(updates).collect::<Vec<_>>()
+        });
+        mirror.result()
     }
 
     fn sync(&self) -> Result<Membership, Error> {

@@ -19,6 +19,7 @@ both!(
     no_thread_stays_in_a_span_while_a_call_waits,
     a_span_is_within_that_of_the_caller,
     a_watch_is_one_span,
+    a_mirror_is_one_span,
     syncs_are_told,
     an_automatic_sync_is_one_span,
     commands_are_told_when_they_are_switched_on,
@@ -155,6 +156,17 @@ fn a_watch_is_one_span(colour: Colour) {
     let events = traced.collector.events();
     assert_eq!(events.len(), 6);
     assert!(events.iter().all(|event| event.span == Some(1)));
+}
+
+fn a_mirror_is_one_span(colour: Colour) {
+    let server = Server::healthy();
+    let traced = Traced::new(colour.patient([server.url()]));
+    let updates = traced.mirror(Get::new("/a"), 4);
+    assert!(updates.iter().all(Result::is_ok), "{updates:?}");
+    let spans = traced.collector.spans();
+    assert_eq!((spans.len(), &*spans[0].fields["what"]), (1, "Mirroring"));
+    let events = traced.collector.events();
+    assert!(events.len() >= 4 && events.iter().all(|event| event.span == Some(1)));
 }
 
 fn syncs_are_told(colour: Colour) {
