@@ -136,14 +136,19 @@ impl Builder {
     /// after that many `probes` without an answer; 30 seconds, 10 seconds and 3 unless told.
     ///
     /// This is what ends a watch without time limits whose server vanished without a word. Systems count
-    /// in whole seconds, and some know only the first number. Go's client, on Linux, has 30 seconds, 30
-    /// seconds and the system's 9 probes, which is five minutes until a silent peer is given up:
+    /// in whole seconds, and some know only the first number. Where there is a
+    /// [user timeout](Self::tcp_user_timeout), Linux takes it in place of the number of probes: a silent peer
+    /// is given up at the first probe whose answer is that late, after 40 seconds unless told.
+    ///
+    /// Go's client, on Linux, has 30 seconds, 30 seconds, the system's 9 probes and no user timeout, which is
+    /// five minutes until a silent peer is given up:
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use transport_hyper::HyperTransport;
     /// let as_in_go = Duration::from_secs(30);
-    /// let transport = HyperTransport::builder().tcp_keep_alive(as_in_go, as_in_go, 9).build();
+    /// let builder = HyperTransport::builder().tcp_keep_alive(as_in_go, as_in_go, 9);
+    /// let transport = builder.tcp_user_timeout(None).build();
     /// # drop(transport);
     /// ```
     ///
@@ -164,7 +169,8 @@ impl Builder {
     /// does so on Linux and Android (`TCP_USER_TIMEOUT`).
     ///
     /// This is what ends a call without time limits that a network swallowed. A server that is stopped
-    /// has its system acknowledge all the same.
+    /// has its system acknowledge all the same, until there is no more room there: what does not fit is not
+    /// waited for any longer than this either.
     ///
     /// Another [connector](Self::connector) does as it likes.
     pub fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
