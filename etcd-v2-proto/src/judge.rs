@@ -95,8 +95,7 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
             matches!(&kind, ErrorKind::Unexpected(answer) if answer.likely() == Likely::TlsPort)
         }
         StatusCode::MISDIRECTED_REQUEST => true,
-        // A page of something in front of one endpoint.
-        StatusCode::FORBIDDEN => matches!(kind, ErrorKind::NotLeader | ErrorKind::Unexpected(_)),
+        StatusCode::FORBIDDEN => matches!(kind, ErrorKind::NotLeader),
         _ => {
             status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
         }
