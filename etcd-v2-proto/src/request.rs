@@ -252,7 +252,7 @@ impl Meta {
     /// Takes note of a header, if it is one of them. The first one of a name counts.
     pub(crate) fn note(&mut self, name: &str, value: &HeaderValue) {
         match name {
-            "x-etcd-index" => self.etcd_index = self.etcd_index.or_else(|| number(value, 10)),
+            "x-etcd-index" => self.etcd_index = self.etcd_index.or_else(|| index(value)),
             "x-raft-index" => self.raft_index = self.raft_index.or_else(|| number(value, 10)),
             "x-raft-term" => self.raft_term = self.raft_term.or_else(|| number(value, 10)),
             "x-etcd-cluster-id" => {
@@ -264,6 +264,11 @@ impl Meta {
 }
 
 /// A header that is no number counts as missing: the write it came with did happen.
+/// An index that others can follow, as they do in every store.
+fn index(value: &HeaderValue) -> Option<u64> {
+    number(value, 10).filter(|index| *index < u64::MAX)
+}
+
 fn number(value: &HeaderValue, radix: u32) -> Option<u64> {
     let digits = value.as_bytes();
     let append = |number: u64, byte: &u8| {

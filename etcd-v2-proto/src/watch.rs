@@ -16,6 +16,7 @@
 //! | waiting | the history is gone, for a single key | looking whether the key was touched |
 //! | waiting, checking | the history is gone | yield the gap, idle |
 //! | looking | the key, or that there is none | yield the gap if there is one, idle |
+//! | waiting | no change, for the second time here | yield the gap, idle |
 //! | waiting, checking, looking | all members are of another cluster | idle |
 //! | waiting, checking, looking | failed for good, or stopped | yield the error, over |
 //! | waiting, checking, looking | ended empty | resting |
@@ -75,6 +76,8 @@ pub struct Watch {
     place: Place,
     /// Whether the last change was told as it happened.
     is_up_to_date: bool,
+    /// After which index something was told that could not be understood.
+    unreadable: Option<u64>,
     /// How many waits in a row came to nothing.
     failures: u32,
     state: State,
@@ -110,8 +113,19 @@ impl Watch {
     #[must_use]
     pub fn new(wait: Wait, route: Route, policy: Arc<Policy>, seed: u64) -> Self {
         let (place, jitter) = (Place::new(wait.index()), Jitter::new(seed));
-        let (is_up_to_date, failures, state) = (false, 0, State::Idle);
-        Self { wait, route, policy, jitter, seed, place, is_up_to_date, failures, state }
+        let (is_up_to_date, unreadable, failures, state) = (false, None, 0, State::Idle);
+        Self {
+            wait,
+            route,
+            policy,
+            jitter,
+            seed,
+            place,
+            is_up_to_date,
+            unreadable,
+            failures,
+            state,
+        }
     }
 
     /// The index after which changes have yet to come; none while that is "now".
@@ -210,6 +224,19 @@ impl Watch {
         (State::Idle, Some(Err(self.place.lose(to).into())))
     }
 
+    /// A change could not be understood. The next wait is told it again, or what comes after it if it was
+    /// garbled on the way; if it is told the same, only a leap leads on.
+    fn unreadable(&mut self, now: Duration, waiting: &Waiting, error: Error) -> Step {
+        let after = self.place.after();
+        if self.unreadable == after
+            && let Some(gap) = self.place.skip(&waiting.meta())
+        {
+            return (State::Idle, Some(Err(gap.into())));
+        }
+        self.unreadable = after;
+        self.failed(now, None, error)
+    }
+
     /// The key was read at this index and had been modified at that one, if it is there.
     fn looked(&mut self, question: Question, read: Option<u64>, modified: Option<u64>) -> Step {
         let gap = match question {
@@ -289,6 +316,9 @@ impl Conversation for Watch {
                 (State::Checking(_), Turn::Failed(error)) if error.is_history_cleared() => {
                     (State::Idle, Some(Err(self.place.check_failed().into())))
                 }
+                (State::Waiting(waiting), Turn::Failed(error)) if is_unreadable(&error) => {
+                    self.unreadable(now, &waiting, error)
+                }
                 (State::Looking(_, question), Turn::Changed(change)) => {
                     // A directory keeps its index when it gets another ttl, so it proves nothing.
                     let file = change.node().filter(|node| node.is_file());
@@ -344,6 +374,10 @@ impl Conversation for Watch {
             _ => None,
         }
     }
+}
+
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Malformed(_))
 }
 
 fn misplaced() -> Error {

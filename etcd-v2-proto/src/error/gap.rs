@@ -38,6 +38,8 @@ pub enum GapReason {
     /// The member had fallen behind so far that the leader sent it a copy of the whole store, and
     /// etcd tells open waits nothing of what that copy changed.
     CaughtUp,
+    /// What the server tells of them cannot be understood, however often it is asked.
+    Unreadable,
 }
 
 impl Gap {
@@ -64,6 +66,7 @@ impl fmt::Display for GapReason {
             Self::ClusterChanged => "the endpoints lead to another cluster than before",
             Self::IndexWentBack => "the index of the store went back, as after a restore",
             Self::CaughtUp => "the member was caught up with a copy of the store",
+            Self::Unreadable => "what the server tells of them cannot be understood",
         })
     }
 }

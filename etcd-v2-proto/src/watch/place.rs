@@ -130,6 +130,12 @@ impl Place {
         self.left_home = true;
     }
 
+    /// Nothing can be understood of what the server found between where this is and the index of its head.
+    pub(super) fn skip(&mut self, head: &Meta) -> Option<Gap> {
+        let (after, to) = (self.after?, head.etcd_index?);
+        (to > after).then(|| self.leap(after + 1, to, GapReason::Unreadable))
+    }
+
     /// Takes note of the head of a wait.
     pub(super) fn see(&mut self, now: Duration, head: &Meta) -> Sight {
         let moved = self.home.is_some() && head.cluster_id.is_some_and(|id| Some(id) != self.home);

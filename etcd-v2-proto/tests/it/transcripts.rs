@@ -146,6 +146,7 @@ transcripts! {
     watch_leaves_out_what_is_not_asked_for
     watch_streams_while_it_is_up_to_date
     watch_goes_on_after_a_stream_that_broke
+    watch_leaps_over_what_it_cannot_understand
 
     // Mirrors.
     mirror_lists_and_then_watches
