@@ -63,6 +63,14 @@ impl Snapshot {
         Nodes { store: &self.store, ends }
     }
 
+    /// All nodes whose keys, as they are told, begin with this text, which may end within a name:
+    /// `/services/web-` is the beginning of `/services/web-1` and of all below that, and not of
+    /// `/services/web`.
+    #[must_use]
+    pub fn starting_with(&self, text: &str) -> Nodes<'_> {
+        Nodes { store: &self.store, ends: self.store.starting_with(text) }
+    }
+
     /// The nodes that are directly in a directory.
     pub fn children(&self, directory: &str) -> impl Iterator<Item = Node<'_>> {
         let directory = canonical(directory).unwrap_or_default().into_owned();

@@ -100,10 +100,20 @@ impl Store {
 
     /// The first and the last place within a directory, the directory's own included.
     pub(super) fn within(&self, directory: &str) -> Option<(Place<'_>, Place<'_>)> {
-        let first = self.first_not(|key| order(key, directory) == Ordering::Less)?;
-        let is_before = |key: &str| order(key, directory) == Ordering::Less;
-        let last = self.last(|key| is_before(key) || is_below(key, directory))?;
-        is_below(first.node().key(), directory).then_some((first, last))
+        self.stretch(directory, |key| is_below(key, directory))
+    }
+
+    /// The first and the last place of those whose keys begin with this text.
+    pub(super) fn starting_with(&self, text: &str) -> Option<(Place<'_>, Place<'_>)> {
+        self.stretch(text, |key| key.starts_with(text))
+    }
+
+    /// The first and the last place of those that are in a stretch, which begins where this key would be.
+    fn stretch(&self, begin: &str, is_in: impl Fn(&str) -> bool) -> Option<(Place<'_>, Place<'_>)> {
+        let is_before = |key: &str| order(key, begin) == Ordering::Less;
+        let first = self.first_not(is_before)?;
+        let last = self.last(|key| is_before(key) || is_in(key))?;
+        is_in(first.node().key()).then_some((first, last))
     }
 
     /// The first and the last place of all.

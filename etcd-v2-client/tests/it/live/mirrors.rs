@@ -82,6 +82,9 @@ fn a_mirror_is_what_the_server_has(space: &Space) {
     assert_eq!(names, ["a", "a-b", "e", "empty", "file", "lease"]);
     let below: Vec<_> = snapshot.below(&space.at("a/")).map(|node| node.name()).collect();
     assert_eq!(below, ["a", "d"]);
+    let text = space.at("a");
+    let beginning: Vec<_> = snapshot.starting_with(&text).map(|node| node.name()).collect();
+    assert_eq!(beginning, ["a", "d", "a-b"]);
     assert!(mirror.status().connected && mirror.staleness() < Some(LONGEST));
 }
 

@@ -143,6 +143,13 @@ proptest! {
         let after = store.after_all_within(&asked).map(|place| place.node().key());
         prop_assert_eq!(after, behind.map(String::as_str));
         prop_assert_eq!(store.get(&asked).is_some(), all.contains(&asked));
+        for text in (0..=asked.len()).map(|end| &asked[..end]) {
+            let begin: Vec<_> = all.iter().filter(|key| key.starts_with(text)).collect();
+            let found = store.starting_with(text);
+            let ends = found.map(|(first, last)| (first.node().key(), last.node().key()));
+            let expected = begin.first().zip(begin.last());
+            prop_assert_eq!(ends, expected.map(|(a, b)| (a.as_str(), b.as_str())), "{}", text);
+        }
         for key in &all {
             prop_assert!(parents(key, "/").all(|parent| is_below(key, parent)));
         }
