@@ -10,7 +10,7 @@ use crate::cargo::Step;
 
 /// Builds the program and lets it go through its cases with these arguments.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
-    start("run --quiet --release -p faults --", arguments)
+    arguments.iter().fold(Step::new("run --quiet --release -p faults --"), Step::arg).run()
 }
 
 /// The short forms of both, with the servers at `etcd`, where other things may go on beside them.
@@ -20,10 +20,10 @@ pub(crate) fn short(etcd: &Path) -> Result<()> {
 }
 
 /// Builds the program and lets it soak with these arguments.
+///
+/// With one arena for all threads: with one for each, glibc keeps the most that each of them ever took, which
+/// grows for hours and looks like a leak.
 pub(crate) fn soak(arguments: &[OsString]) -> Result<()> {
-    start("run --quiet --release -p faults -- soak", arguments)
-}
-
-fn start(program: &str, arguments: &[OsString]) -> Result<()> {
-    arguments.iter().fold(Step::new(program), Step::arg).run()
+    let program = Step::new("run --quiet --release -p faults -- soak").env("MALLOC_ARENA_MAX", "1");
+    arguments.iter().fold(program, Step::arg).run()
 }
