@@ -53,9 +53,10 @@ pub(crate) fn run(words: impl Iterator<Item = OsString>) -> Result<usize> {
     }
     let vitals = if form.shows_growth() { &*soak.vitals } else { &[] };
     let (text, missed) = verdict::render(&soak.companies, vitals);
-    let (written, failed, time) = (soak.written, soak.traffic.failed(), began.elapsed().as_secs());
+    let (written, time) = (soak.written, began.elapsed().as_secs());
+    let (failed, outcomes) = soak.traffic.failed();
     println!(
-        "\n{number} rounds in {time} s, {written} changes acknowledged, {failed} writes failed\n"
+        "\n{number} rounds in {time} s, {written} changes acknowledged, {failed} writes failed ({outcomes})\n"
     );
     println!("{text}");
     Ok(missed)

@@ -1,10 +1,11 @@
 //! Those who give watches and mirrors something to tell.
 
 use std::{
+    collections::BTreeMap,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -36,7 +37,8 @@ struct Shared {
     gate: RwLock<()>,
     /// The indexes of the writes that were acknowledged, in no order.
     written: Mutex<Vec<u64>>,
-    failed: AtomicU64,
+    /// How many writes failed with which outcome.
+    failed: Mutex<BTreeMap<String, u64>>,
     slow: AtomicBool,
     over: AtomicBool,
     pause: Duration,
@@ -71,9 +73,12 @@ impl Traffic {
         mem::take(&mut *self.shared.written())
     }
 
-    /// How many writes came to nothing, as far as their writers know.
-    pub(super) fn failed(&self) -> u64 {
-        self.shared.failed.load(Ordering::Relaxed)
+    /// How many writes came to nothing, as far as their writers know, and with which outcome.
+    pub(super) fn failed(&self) -> (u64, String) {
+        let failed = self.shared.failed();
+        let list: Vec<_> =
+            failed.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        (failed.values().sum(), list.join(", "))
     }
 }
 
@@ -91,6 +96,10 @@ impl Shared {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn failed(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write(&self, subject: &Subject, mut dice: Dice) {
         for number in 0_u64.. {
             if self.over.load(Ordering::Relaxed) {
@@ -103,7 +112,7 @@ impl Shared {
                 Ok(change) => self.written().extend(change.index()),
                 // What is to be removed may not be there.
                 Err(error) if error.is_key_not_found() => {}
-                Err(_) => _ = self.failed.fetch_add(1, Ordering::Relaxed),
+                Err(error) => *self.failed().entry(error.outcome().to_string()).or_default() += 1,
             }
         }
     }
