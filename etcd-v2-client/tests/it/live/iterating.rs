@@ -46,7 +46,9 @@ mod streams {
         block_on(async {
             let client = Client::new(servers::quiet()).unwrap();
             let keys = client.keys();
-            let mut watch = client.keys().watch("/a-loop");
+            // However late it begins, it is told all of them.
+            let start = keys.set("/a-loop", "start").await.unwrap().index().unwrap();
+            let mut watch = client.keys().watch(Wait::new("/a-loop").after(start));
             let writer = tokio::spawn(async move {
                 for number in 0..60 {
                     keys.set("/a-loop", number.to_string()).await.unwrap();
