@@ -42,10 +42,10 @@
 //! is one that broke or was silent for too long, and one that told of more indexes than the doubts of
 //! `place` could be settled for.
 
+mod debug;
 mod place;
 mod waiting;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -382,23 +382,4 @@ fn is_unreadable(error: &Error) -> bool {
 
 fn misplaced() -> Error {
     Malformed::new(0, "a change after the index that was asked for").into()
-}
-
-impl fmt::Debug for Watch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &self.state {
-            State::Idle => "idle",
-            State::Waiting(_) => "waiting",
-            State::Checking(_) => "checking",
-            State::Looking(..) => "looking",
-            State::Resting { .. } => "resting",
-            State::Stopped => "stopped",
-            State::Over => "over",
-        };
-        f.debug_struct("Watch")
-            .field("wait", &self.wait)
-            .field("after", &self.index())
-            .field("state", &state)
-            .finish_non_exhaustive()
-    }
 }
