@@ -8,6 +8,9 @@
 //!
 //! Nothing of it is on by default, and then it costs next to nothing.
 //!
+//! The [probes](etcd_v2_proto::monitor) of servers that are late are attempts like all others, for
+//! `GET /v2/members/leader`. They are no call's own, so they are within no span.
+//!
 //! # Spans and events
 //!
 //! With the feature `tracing`, all is told under the target `etcd_v2_client`. Values, passwords and what
@@ -72,7 +75,7 @@ pub(crate) use span::Span;
 /// # Ok(()) }
 /// ```
 pub trait Observer: Send + Sync {
-    /// A request goes out.
+    /// A request goes out, that of a probe included.
     fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
         let _ = attempt;
     }
