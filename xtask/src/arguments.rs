@@ -19,8 +19,10 @@ pub(crate) struct Arguments {
 }
 
 /// How much of the bench.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bench {
+    /// Nothing but these parts, if any are named.
+    pub(crate) only: Vec<String>,
     /// Fewer rounds of fewer requests.
     pub(crate) quick: bool,
     /// Nothing but what can be counted.
@@ -97,6 +99,9 @@ impl Arguments {
                 }
                 Some(Arg::Long("all")) if task == Task::Demo => arguments.all = true,
                 Some(Arg::Long("quick")) if task == Task::Bench => arguments.bench.quick = true,
+                Some(Arg::Long("only")) if task == Task::Bench => {
+                    arguments.bench.only.push(parser.value()?.string()?);
+                }
                 Some(Arg::Long("instructions")) if task == Task::Bench => {
                     arguments.bench.instructions = true;
                 }
@@ -114,6 +119,13 @@ impl Arguments {
                 None => return Ok(arguments),
             }
         }
+    }
+}
+
+impl Bench {
+    /// Whether this part is to be run.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
     }
 }
 
@@ -153,7 +165,8 @@ cargo xtask test [SERVER] [-- ARGS]       runs all tests (ARGS are for `cargo te
 cargo xtask faults [--help] [ARGS]        measures the clients beside faults of real clusters
 cargo xtask soak [--help] [ARGS]          lets watches and mirrors live beside faults, and looks whether
                                           they lose anything
-cargo xtask bench [--quick] [SERVER]      measures the clients beside what there is without them
+cargo xtask bench [--quick] [SERVER]      measures the clients beside what there is without them: all,
+                 [--only PART]...         or these parts, which are the workloads, `counts` and `weights`
 cargo xtask bench --instructions          counts instructions, allocations and system calls of
                  [--record]               requests, and compares them with those on record
 cargo xtask fuzz [TARGET] [--seconds N]   gives the core what nobody would think of, N seconds a target
@@ -231,9 +244,12 @@ mod tests {
         assert_eq!(bench(&[]), Some(Bench::default()));
         assert_eq!(bench(&["--quick"]), Some(Bench { quick: true, ..Bench::default() }));
         let counts = Bench { instructions: true, ..Bench::default() };
-        assert_eq!(bench(&["--instructions"]), Some(counts));
+        assert_eq!(bench(&["--instructions"]), Some(counts.clone()));
         let record = Bench { record: true, ..counts };
         assert_eq!(bench(&["--instructions", "--record"]), Some(record));
+        let some = bench(&["--only", "get", "--only=weights"]).unwrap();
+        assert!(some.wants("get") && some.wants("weights") && !some.wants("set"));
+        assert!(Bench::default().wants("set"));
         assert_eq!(bench(&["--record"]), None);
     }
 

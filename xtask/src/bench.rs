@@ -24,9 +24,9 @@ mod workloads;
 
 use std::{fs, path::Path, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::cargo::seconds;
+use crate::{arguments::Bench, cargo::seconds};
 
 use self::{
     contestants::Contestants, counts::Counts, footprints::Footprint, machine::Machine,
@@ -43,20 +43,32 @@ struct Figures {
     listings: [f64; 2],
 }
 
-/// Runs all workloads, prints the tables and leaves them and the plot in the target directory.
-pub(crate) fn run(etcd: &Path, quick: bool) -> Result<()> {
+/// Runs all workloads, or those that are wanted, prints the tables and leaves them and the plot in the target
+/// directory.
+pub(crate) fn run(etcd: &Path, bench: &Bench) -> Result<()> {
+    let parts: Vec<_> = workloads::all().map(|it| it.name).chain([COUNTS, WEIGHTS]).collect();
+    if let Some(unknown) = bench.only.iter().find(|only| !parts.contains(&only.as_str())) {
+        bail!("there is no part {unknown:?} of the bench, but {}", parts.join(", "));
+    }
     let contestants = Contestants::build()?;
     let begin = Instant::now();
     let machine = Machine::look(etcd)?;
     let mut figures = Figures::default();
     let stub = Stub::start(&contestants)?;
     figures.listings = stub.listings();
-    rounds::against_the_stub(&contestants, &stub, quick, &mut figures.samples)?;
-    starts::measure(&contestants, &stub, quick, &mut figures.samples)?;
-    figures.counts = counts::count(&contestants, &stub)?;
+    rounds::against_the_stub(&contestants, &stub, bench, &mut figures.samples)?;
+    if bench.wants(starts::FIRST.name) {
+        starts::measure(&contestants, &stub, bench.quick, &mut figures.samples)?;
+    }
+    if bench.wants(COUNTS) {
+        let jobs = [counts::RECORDED, counts::GROWTH].concat();
+        figures.counts = counts::count(&contestants, &stub, &jobs)?;
+    }
     drop(stub);
-    rounds::against_etcd(&contestants, etcd, quick, &mut figures.samples)?;
-    figures.footprints = footprints::measure(&contestants, quick)?;
+    rounds::against_etcd(&contestants, etcd, bench, &mut figures.samples)?;
+    if bench.wants(WEIGHTS) {
+        figures.footprints = footprints::measure(&contestants, bench.quick)?;
+    }
     publish(&machine, &figures)?;
     println!("the bench took {}, not counting the building", seconds(begin.elapsed()));
     Ok(())
@@ -64,10 +76,10 @@ pub(crate) fn run(etcd: &Path, quick: bool) -> Result<()> {
 
 /// Counts what can be counted exactly, and compares it with what is on record, or records it.
 pub(crate) fn count(anew: bool) -> Result<()> {
-    let contestants = Contestants::build_ours()?;
+    let contestants = Contestants::build_counted()?;
     let begin = Instant::now();
     let stub = Stub::start(&contestants)?;
-    let counts = counts::count(&contestants, &stub)?;
+    let counts = counts::count(&contestants, &stub, counts::RECORDED)?;
     drop(stub);
     println!("the counting took {}", seconds(begin.elapsed()));
     if anew { record::write(&counts) } else { record::compare(&counts) }
@@ -91,3 +103,7 @@ fn publish(machine: &Machine, figures: &Figures) -> Result<()> {
     println!("\n{} has the tables, all samples and the plot", folder.display());
     Ok(())
 }
+
+/// The parts of the bench that are no workloads.
+const COUNTS: &str = "counts";
+const WEIGHTS: &str = "weights";

@@ -53,7 +53,7 @@ fn run() -> Result<()> {
         Task::Miri => miri::run(),
         Task::Audit => audit::run(),
         Task::Bench if bench.instructions => bench::count(bench.record),
-        Task::Bench => bench::run(&server()?, bench.quick),
+        Task::Bench => bench::run(&server()?, &bench),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     }

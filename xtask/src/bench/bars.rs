@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     Figures,
-    counts::What,
+    counts::{Counts, What},
     footprints::{Footprint, beyond},
     samples::{Kind, Report, Samples},
 };
@@ -12,9 +12,11 @@ use super::{
 /// The bars with their verdicts, in Markdown.
 pub(crate) fn verdicts(figures: &Figures) -> String {
     let mut bars = processor(&figures.samples);
-    bars.push(stream(&figures.samples));
+    bars.extend(stream(&figures.samples));
+    bars.extend(caution(&figures.samples));
     bars.extend(memory(figures));
     bars.extend(counted(figures));
+    bars.extend(growth(&figures.counts));
     bars.extend(starts(&figures.samples));
     bars.extend(weights(&figures.footprints));
     let mut text = String::from("| bar | at most | reached | |\n|---|---|---|---|\n");
@@ -53,10 +55,41 @@ fn processor(samples: &Samples) -> Vec<Bar> {
     PROCESSOR.iter().map(ratio).collect()
 }
 
-fn stream(samples: &Samples) -> Bar {
-    let cpu = |workload| samples.median(("stub", workload, "async"), Kind::Timed, Report::cpu);
-    let ratio = cpu("stream").zip(cpu("watch")).map(|(stream, watch)| stream / watch);
-    bar("processor time of a change, stream / long poll", 0.15, ratio)
+fn stream(samples: &Samples) -> [Bar; 2] {
+    ["async", "blocking"].map(|ours| {
+        let cpu = |workload| samples.median(("stub", workload, ours), Kind::Timed, Report::cpu);
+        let ratio = cpu("stream").zip(cpu("watch")).map(|(stream, watch)| stream / watch);
+        bar(format!("{ours}: processor time of a change, stream / long poll"), 0.15, ratio)
+    })
+}
+
+/// What the limits and the monitor cost while all is well.
+fn caution(samples: &Samples) -> Vec<Bar> {
+    let both = |workload| {
+        let place = ("stub", workload);
+        let median = |report: &Report| report.p50_us;
+        let time = samples.ratio(place, "async", "async-unguarded", median);
+        let asked = samples.median((place.0, place.1, "async"), Kind::Timed, Report::asked);
+        let asked = asked.filter(|asked| asked.is_finite());
+        [
+            bar(format!("{workload}: median latency, async / async-unguarded"), 1.05, time),
+            bar(format!("{workload}: requests of async that arrive, a call"), 1.0, asked),
+        ]
+    };
+    ["get", "set"].into_iter().flat_map(both).collect()
+}
+
+/// How what is done to a mirror grows when there is ten times as much in it. The logarithm of 100,000 is that
+/// of 10,000 and a quarter.
+fn growth(counts: &Counts) -> [Bar; 2] {
+    [("snapshot", "a snapshot of a mirror", 1.01), ("apply", "a change of a mirror", 1.25)].map(
+        |(workload, what, most)| {
+            let count =
+                |files| counts.get(&format!("{workload}-{files}"), "core", What::Instructions);
+            let ratio = count(100_000).zip(count(10_000)).map(|(large, small)| large / small);
+            bar(format!("{what}: instructions, of 100,000 / of 10,000 files"), most, ratio)
+        },
+    )
 }
 
 fn memory(figures: &Figures) -> Vec<Bar> {
@@ -67,6 +100,10 @@ fn memory(figures: &Figures) -> Vec<Bar> {
         let peak = samples.median(place, Kind::Single, Report::peak);
         let what = format!("list-100000: peak memory of {contestant} / size of the answer");
         bars.push(bar(what, 2.0, peak.map(|peak| peak / figures.listings[1])));
+        let place = ("stub", "mirror-100000", contestant);
+        let peak = samples.median(place, Kind::Single, Report::peak);
+        let what = format!("mirror-100000: peak memory of {contestant} / size of the listing");
+        bars.push(bar(what, 2.5, peak.map(|peak| peak / figures.listings[1])));
     }
     let growth = samples.median(("stub", "idle", "async"), Kind::Timed, Report::growth);
     bars.push(bar("1,000 idle watches: memory of async, MB", 15.5, growth.map(|it| it / 1e6)));

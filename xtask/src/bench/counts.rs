@@ -1,5 +1,8 @@
 //! What can be counted exactly: instructions, allocations and system calls of a request.
 //!
+//! How many instructions something takes depends on the compiler and on the libraries beneath, so they are
+//! counted of the same work without this library, too, and what compares is the ratio.
+//!
 //! A program runs twice, with so many requests and with three times as many; the difference is free of
 //! what happens once.
 
@@ -17,7 +20,7 @@ use crate::interrupt;
 use super::{contestants::Contestants, samples::Report, stub::Stub};
 
 /// All counts, in the order of their taking.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Counts(pub(crate) Vec<Count>);
 
 /// How much of something one request of a contestant takes.
@@ -59,13 +62,24 @@ impl Counts {
     }
 }
 
+/// Who does the same without this library, or what little it would take.
+pub(crate) fn floor(workload: &str, contestant: &str) -> Option<&'static str> {
+    match (workload, contestant) {
+        ("get" | "set", "async") => Some("hyper-floor"),
+        ("get" | "set", "blocking") => Some("ureq-floor"),
+        ("list-10000", "async" | "blocking") => Some("hyper-naive"),
+        ("decode-10000", "core") => Some("serde"),
+        _ => None,
+    }
+}
+
 /// Counts whatever there are tools for here, and says what there is none for.
-pub(crate) fn count(contestants: &Contestants, stub: &Stub) -> Result<Counts> {
+pub(crate) fn count(contestants: &Contestants, stub: &Stub, jobs: &[Job]) -> Result<Counts> {
     println!("\n=== instructions, allocations and system calls");
     let valgrind = or_say_so("instructions", xtask::valgrind());
     let strace = or_say_so("system calls", xtask::strace());
     let mut counts = Counts::default();
-    for (workload, contestant, requests, kinds) in JOBS {
+    for (workload, contestant, requests, kinds) in jobs {
         let run = Run { contestants, stub, workload, contestant };
         for what in *kinds {
             let number = match (what, &valgrind, &strace) {
@@ -148,16 +162,33 @@ impl Run<'_> {
     }
 }
 
-/// A workload, a contestant, so many requests, and what to count. In how many pieces a large answer is
-/// read is a matter of luck, so not everything can be counted of it.
-const JOBS: &[(&str, &str, u32, &[What])] = &[
+/// A workload, a contestant, so many requests, and what to count.
+pub(crate) type Job = (&'static str, &'static str, u32, &'static [What]);
+
+/// What is kept on record, with its floors. In how many pieces a large answer is read is a matter of luck, so
+/// not everything can be counted of it.
+pub(crate) const RECORDED: &[Job] = &[
+    ("get", "hyper-floor", 500, &[What::Instructions]),
     ("get", "async", 500, &What::ALL),
+    ("get", "ureq-floor", 500, &[What::Instructions]),
     ("get", "blocking", 500, &What::ALL),
+    ("set", "hyper-floor", 500, &[What::Instructions]),
     ("set", "async", 500, &What::ALL),
+    ("set", "ureq-floor", 500, &[What::Instructions]),
     ("set", "blocking", 500, &What::ALL),
+    ("list-10000", "hyper-naive", 1, &[What::Instructions]),
     ("list-10000", "async", 1, &[What::Instructions]),
     ("list-10000", "blocking", 1, &[What::Instructions]),
+    ("decode-10000", "serde", 1, &[What::Instructions]),
     ("decode-10000", "core", 1, &[What::Instructions, What::Allocations]),
+];
+
+/// What shows how a mirror grows with what is in it.
+pub(crate) const GROWTH: &[Job] = &[
+    ("snapshot-10000", "core", 2000, &[What::Instructions]),
+    ("snapshot-100000", "core", 2000, &[What::Instructions]),
+    ("apply-10000", "core", 1000, &[What::Instructions]),
+    ("apply-100000", "core", 1000, &[What::Instructions]),
 ];
 
 /// The number of calls in the last line of strace's table.

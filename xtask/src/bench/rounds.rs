@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use xtask::server::Server;
 
-use crate::{cargo::seconds, interrupt};
+use crate::{arguments::Bench, cargo::seconds, interrupt};
 
 use super::{
     contestants::Contestants,
@@ -25,23 +25,24 @@ use super::{
 pub(crate) fn against_the_stub(
     contestants: &Contestants,
     stub: &Stub,
-    quick: bool,
+    bench: &Bench,
     samples: &mut Samples,
 ) -> Result<()> {
-    for workload in &WORKLOADS {
+    for workload in WORKLOADS.iter().filter(|workload| bench.wants(workload.name)) {
         let (whole, short, _) = workload.requests;
         let run = Runs {
             contestants,
             workload,
             server: "stub",
             endpoint: stub.endpoint(),
-            requests: if quick { short } else { whole },
+            stub: Some(stub),
+            requests: if bench.quick { short } else { whole },
             after: 17,
         };
         let rounds = match workload.name {
             // Of these only the memory counts, which hardly differs from round to round.
-            "idle" => 1,
-            _ if quick => 3,
+            "idle" | "mirror-100000" => 1,
+            _ if bench.quick => 3,
             _ => 9,
         };
         run.rounds(rounds, samples)?;
@@ -54,10 +55,11 @@ pub(crate) fn against_the_stub(
 pub(crate) fn against_etcd(
     contestants: &Contestants,
     etcd: &Path,
-    quick: bool,
+    bench: &Bench,
     samples: &mut Samples,
 ) -> Result<()> {
-    for workload in WORKLOADS.iter().filter(|workload| workload.requests.2 > 0) {
+    let wanted = |it: &&Workload| it.requests.2 > 0 && bench.wants(it.name);
+    for workload in WORKLOADS.iter().filter(wanted) {
         // A new one each time: its history has nothing but what follows.
         let server = Server::start(etcd)?;
         put(server.endpoint()).context("cannot make the key that all ask for")?;
@@ -66,6 +68,7 @@ pub(crate) fn against_etcd(
             workload,
             server: "etcd",
             endpoint: server.endpoint(),
+            stub: None,
             requests: workload.requests.2,
             after: 20,
         };
@@ -74,7 +77,7 @@ pub(crate) fn against_etcd(
             let writes = Runs { requests: 980, ..run };
             writes.once("async", "set", &contestants.program("async"))?;
         }
-        run.rounds(if quick { 2 } else { 5 }, samples)?;
+        run.rounds(if bench.quick { 2 } else { 5 }, samples)?;
     }
     Ok(())
 }
@@ -85,6 +88,8 @@ struct Runs<'a> {
     workload: &'a Workload,
     server: &'static str,
     endpoint: &'a str,
+    /// Where the server counts what it is asked.
+    stub: Option<&'a Stub>,
     requests: u32,
     after: u64,
 }
@@ -120,7 +125,8 @@ impl Runs<'_> {
     fn count(&self, samples: &mut Samples) -> Result<()> {
         for contestant in self.workload.contestants {
             let program = self.contestants.program(contestant);
-            if self.workload.name.starts_with("list-") && program.is_file() {
+            let is_large = ["list-", "mirror-"].iter().any(|it| self.workload.name.starts_with(it));
+            if is_large && program.is_file() {
                 let single = Self { requests: 1, ..*self };
                 let report = single.once(contestant, self.workload.name, &program)?;
                 self.add(contestant, 0, Kind::Single, report, samples);
@@ -153,11 +159,16 @@ impl Runs<'_> {
         command.args(["-c", core]).arg(program).args([contestant, workload, self.endpoint]);
         command.args([self.requests.to_string(), self.after.to_string()]);
         command.stdin(Stdio::null()).stderr(Stdio::inherit());
+        let asked = || self.stub.map(Stub::asked).transpose();
+        let before = asked()?;
         let output = command.output().context("cannot run taskset")?;
         if !output.status.success() {
             bail!("{contestant} has failed at {workload}: {}", output.status);
         }
-        Report::parse(&String::from_utf8_lossy(&output.stdout))
+        let mut report = Report::parse(&String::from_utf8_lossy(&output.stdout))?;
+        // Of which the first is not measured.
+        report.asked = before.zip(asked()?).map(|(before, after)| after - before - 1.0);
+        Ok(report)
     }
 }
 

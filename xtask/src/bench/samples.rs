@@ -17,6 +17,9 @@ pub(crate) struct Report {
     pub(crate) bytes: f64,
     pub(crate) growth_kib: f64,
     pub(crate) peak_growth_kib: f64,
+    /// How many requests there were according to the server, if it counts them.
+    #[serde(default)]
+    pub(crate) asked: Option<f64>,
 }
 
 impl Report {
@@ -31,6 +34,7 @@ impl Report {
         bytes: 0.0,
         growth_kib: 0.0,
         peak_growth_kib: 0.0,
+        asked: None,
     };
 
     pub(crate) fn parse(line: &str) -> Result<Self> {
@@ -58,6 +62,11 @@ impl Report {
     /// What it had more in the end than at the beginning, in bytes.
     pub(crate) fn growth(&self) -> f64 {
         self.growth_kib * 1024.0
+    }
+
+    /// What the server was asked for each request.
+    pub(crate) fn asked(&self) -> f64 {
+        self.asked.unwrap_or(f64::NAN) / self.requests.max(1.0)
     }
 
     /// Requests in a second.

@@ -1,11 +1,12 @@
 //! The server of fixed answers, as a process of its own.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     process::{Child, Command, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::contestants::Contestants;
 
@@ -39,6 +40,22 @@ impl Stub {
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// How many requests it was sent, not counting these questions.
+    pub(crate) fn asked(&self) -> Result<f64> {
+        let mut stream = TcpStream::connect(self.endpoint.trim_start_matches("http://"))?;
+        stream.write_all(b"GET /asked HTTP/1.1\r\n\r\n")?;
+        let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+        // The body ends with the only line feed that has no carriage return before it.
+        while !answer.ends_with(b"\n") || answer.ends_with(b"\r\n") {
+            let length = stream.read(&mut piece)?;
+            ensure!(length > 0, "the server of fixed answers has hung up");
+            answer.extend_from_slice(&piece[..length]);
+        }
+        let text = String::from_utf8_lossy(&answer);
+        let number = text.trim_end().rsplit('\n').next().and_then(|it| it.parse().ok());
+        number.with_context(|| format!("no number of requests: {text}"))
     }
 
     /// How many bytes the listings of 10,000 and of 100,000 files have.

@@ -17,7 +17,7 @@ pub(crate) struct Workload {
     pub(crate) contestants: &'static [&'static str],
 }
 
-pub(crate) const WORKLOADS: [Workload; 10] = [
+pub(crate) const WORKLOADS: [Workload; 11] = [
     Workload {
         name: "get",
         title: "get, one after the other",
@@ -73,7 +73,7 @@ pub(crate) const WORKLOADS: [Workload; 10] = [
         title: "changes by stream",
         requests: (100_000, 30_000, 0),
         concurrent: false,
-        contestants: &["hyper-naive"],
+        contestants: &["hyper-naive", "async", "blocking"],
     },
     Workload {
         name: "decode-10000",
@@ -88,6 +88,13 @@ pub(crate) const WORKLOADS: [Workload; 10] = [
         requests: (6, 3, 0),
         concurrent: false,
         contestants: &["serde", "core"],
+    },
+    Workload {
+        name: "mirror-100000",
+        title: "a mirror of 100,000 files, until its first listing is told",
+        requests: (1, 1, 0),
+        concurrent: false,
+        contestants: &["async", "blocking"],
     },
     Workload {
         name: "idle",
@@ -109,6 +116,7 @@ const SEQUENTIAL: &[&str] = &[
     "async",
     "async-mt",
     "async-root",
+    "async-unguarded",
     "ureq-floor",
     "blocking",
     "etcd09",

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use etcd_v2_client::keys::Wait;
-use etcd_v2_client::{Client, Keys};
+use etcd_v2_client::{Client, Keys, Policy};
 use measure::{Job, Meter};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -18,8 +18,8 @@ pub(crate) fn run(job: Job) {
 
 fn runtime(job: &Job) -> Runtime {
     let mut builder = match job.contestant.as_str() {
-        "async" => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
+        "async-mt" | "async-root" => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
     };
     builder.enable_all().build().expect("a runtime")
 }
@@ -28,9 +28,14 @@ async fn carry_out(job: Job) {
     let client = Client::builder()
         .endpoints([&job.base])
         .policy(|policy| {
-            policy.read_deadline = Some(Duration::from_secs(60));
-            policy.read_head = Some(Duration::from_secs(30));
-            policy.listing_head = Some(Duration::from_secs(30));
+            if job.contestant == "async-unguarded" {
+                unguard(policy);
+            } else {
+                // The limits of busy machines.
+                policy.read_deadline = Some(Duration::from_secs(60));
+                policy.read_head = Some(Duration::from_secs(30));
+                policy.listing_head = Some(Duration::from_secs(30));
+            }
         })
         .build()
         .expect("a client");
@@ -40,7 +45,24 @@ async fn carry_out(job: Job) {
         "get64" => concurrently(&job, &keys).await,
         "watch" | "stream" => watch(&job, &keys).await,
         "idle" => idle(&job, &keys).await,
+        "mirror-100000" => mirror(&keys).await,
         _ => sequentially(&job, &keys).await,
+    }
+}
+
+/// Takes away all that limits or watches over a request.
+fn unguard(policy: &mut Policy) {
+    policy.any_cluster = true;
+    for limit in [
+        &mut policy.read_deadline,
+        &mut policy.write_deadline,
+        &mut policy.connect,
+        &mut policy.read_head,
+        &mut policy.write_head,
+        &mut policy.silence,
+        &mut policy.late,
+    ] {
+        *limit = None;
     }
 }
 
@@ -101,7 +123,8 @@ async fn concurrently(job: &Job, keys: &Keys) {
 const WORKERS: u32 = 64;
 
 async fn watch(job: &Job, keys: &Keys) {
-    let mut watch = keys.watch(Wait::new("/bench/key").after(job.after));
+    let wait = Wait::new("/bench/key").after(job.after);
+    let mut watch = keys.watch(if job.workload == "stream" { wait.stream() } else { wait });
     watch.next().await.expect("an item").expect("a change");
     let mut meter = Meter::begin(job.requests);
     for _ in 0..job.requests {
@@ -109,6 +132,22 @@ async fn watch(job: &Job, keys: &Keys) {
         watch.next().await.expect("an item").expect("a change");
         meter.lap(began);
     }
+    meter.end();
+}
+
+async fn mirror(keys: &Keys) {
+    let mut meter = Meter::begin(1);
+    let began = Instant::now();
+    let (mirror, mut updates) = keys.mirror("/nodes-100000");
+    let snapshot = loop {
+        updates.next().await.expect("an update").expect("an update");
+        let snapshot = mirror.snapshot();
+        if mirror.status().upserts == snapshot.len() as u64 {
+            break snapshot;
+        }
+    };
+    meter.lap(began);
+    assert!(snapshot.len() > 100_000, "files and directories");
     meter.end();
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn run(job: &Job) {
     keys.get("/bench/key").expect("a first answer");
     match job.workload.as_str() {
         "get64" => concurrently(job, &keys),
-        "watch" => watch(job, &keys),
+        "watch" | "stream" => watch(job, &keys),
+        "mirror-100000" => mirror(&keys),
         _ => sequentially(job, &keys),
     }
 }
@@ -77,7 +78,8 @@ fn concurrently(job: &Job, keys: &Keys) {
 const WORKERS: u32 = 64;
 
 fn watch(job: &Job, keys: &Keys) {
-    let mut watch = keys.watch(Wait::new("/bench/key").after(job.after));
+    let wait = Wait::new("/bench/key").after(job.after);
+    let mut watch = keys.watch(if job.workload == "stream" { wait.stream() } else { wait });
     watch.next().expect("an item").expect("a change");
     let mut meter = Meter::begin(job.requests);
     for _ in 0..job.requests {
@@ -85,5 +87,21 @@ fn watch(job: &Job, keys: &Keys) {
         watch.next().expect("an item").expect("a change");
         meter.lap(began);
     }
+    meter.end();
+}
+
+fn mirror(keys: &Keys) {
+    let mut meter = Meter::begin(1);
+    let began = Instant::now();
+    let (mirror, mut updates) = keys.mirror("/nodes-100000");
+    let snapshot = loop {
+        updates.next().expect("an update").expect("an update");
+        let snapshot = mirror.snapshot();
+        if mirror.status().upserts == snapshot.len() as u64 {
+            break snapshot;
+        }
+    };
+    meter.lap(began);
+    assert!(snapshot.len() > 100_000, "files and directories");
     meter.end();
 }

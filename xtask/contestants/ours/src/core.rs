@@ -35,7 +35,7 @@ fn talk(mut exchange: Exchange<Get>, body: &Bytes) -> Change {
     let mut pieces = body.chunks(PIECE);
     loop {
         let event = match exchange.poll(Duration::ZERO) {
-            Action::Send { .. } => Event::Head(head()),
+            Action::Send { .. } => Event::Head(head(17)),
             Action::Read { .. } => match pieces.next() {
                 Some(piece) => Event::Chunk(body.slice_ref(piece)),
                 None => Event::End,
@@ -47,9 +47,10 @@ fn talk(mut exchange: Exchange<Get>, body: &Bytes) -> Change {
     }
 }
 
-fn head() -> Parts {
-    Response::builder().header("X-Etcd-Index", "17").body(()).expect("a head").into_parts().0
+/// The head of an answer as of this index.
+pub(crate) fn head(index: u64) -> Parts {
+    Response::builder().header("X-Etcd-Index", index).body(()).expect("a head").into_parts().0
 }
 
 /// As much as a connection has to read, more or less.
-const PIECE: usize = 64 * 1024;
+pub(crate) const PIECE: usize = 64 * 1024;

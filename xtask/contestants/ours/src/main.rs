@@ -1,9 +1,11 @@
 //! This library: `async` on a runtime of one thread, `async-mt` on one of many, `async-root` in the
-//! root future of the latter, `blocking`, and `core`, which is what it does without a network.
+//! root future of the latter, `async-unguarded` without any limit or monitor, `blocking`, and `core`, which is
+//! what it does without a network.
 
 mod asynchronous;
 mod blocking;
 mod core;
+mod mirror;
 
 use measure::Job;
 
@@ -11,7 +13,8 @@ fn main() {
     let job = Job::from_args();
     match job.contestant.as_str() {
         "blocking" => blocking::run(&job),
-        "core" => core::run(&job),
+        "core" if job.workload.starts_with("decode-") => core::run(&job),
+        "core" => mirror::run(&job),
         _ => asynchronous::run(job),
     }
 }

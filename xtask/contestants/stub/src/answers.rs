@@ -3,18 +3,21 @@
 //! | request | answer |
 //! |---|---|
 //! | `PUT …` | a set with a previous node |
+//! | `GET /asked` | how many requests there were but for these |
 //! | `GET …/nodes-N?recursive=true` | N files in directories of a hundred |
-//! | `GET …/idle?wait=true` | a head, and nothing more for ever |
+//! | `GET …/idle?wait=true`, `GET …/nodes-N?recursive=true&wait=true…` | a head, and nothing more for ever |
 //! | `GET …?stream=true&wait=true&waitIndex=N` | `STREAMED` changes from this index on, then nothing more |
 //! | `GET …?wait=true&waitIndex=N` | the change with this index, as if it had just happened |
 //! | any other `GET` | one file |
 
+use std::cell::Cell;
 use std::fmt::Write;
 
 pub(crate) struct Answers {
     get: Vec<u8>,
     put: Vec<u8>,
     listings: [(&'static str, Vec<u8>); 2],
+    asked: Cell<u64>,
 }
 
 impl Answers {
@@ -28,6 +31,7 @@ impl Answers {
                 ("/nodes-10000?", whole(&listing(10_000), 17)),
                 ("/nodes-100000?", whole(&listing(100_000), 17)),
             ],
+            asked: Cell::new(0),
         }
     }
 
@@ -37,13 +41,17 @@ impl Answers {
     }
 
     pub(crate) fn write(&self, line: &str, output: &mut Vec<u8>) {
+        if line.starts_with("GET /asked ") {
+            return output.extend(sized(&self.asked.get().to_string()));
+        }
+        self.asked.set(self.asked.get() + 1);
         let listing = self.listings.iter().find(|(name, _)| line.contains(name));
         if line.starts_with("PUT ") {
             output.extend_from_slice(&self.put);
+        } else if line.contains("/idle?") || (listing.is_some() && line.contains("wait=true")) {
+            output.extend_from_slice(head(CHUNKED, 17).as_bytes());
         } else if let Some((_, listing)) = listing {
             output.extend_from_slice(listing);
-        } else if line.contains("/idle?") {
-            output.extend_from_slice(head(CHUNKED, 17).as_bytes());
         } else if let Some(index) = wait_index(line) {
             if line.contains("stream=true") {
                 output.extend_from_slice(head(CHUNKED, index - 1).as_bytes());
@@ -85,7 +93,9 @@ fn listing(files: usize) -> String {
             let index = 100 + directory * 100 + file;
             let comma = if file == 0 { "" } else { "," };
             let value = if file % 4 == 0 {
-                format!(r#"{{\"host\":\"10.0.{file}.7\",\"port\":{index},\"weight\":100,\"tags\":[]}}"#)
+                format!(
+                    r#"{{\"host\":\"10.0.{file}.7\",\"port\":{index},\"weight\":100,\"tags\":[]}}"#
+                )
             } else {
                 format!("http://10.0.{file}.7:{index}/and/a/path/that/says/where/it/is")
             };
