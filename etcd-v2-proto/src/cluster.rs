@@ -325,9 +325,9 @@ impl Route {
         }
     }
 
-    /// At which place an endpoint of this origin is asked.
-    pub(crate) fn position_of(&self, url: &url::Url) -> Option<usize> {
-        (0..self.len()).find(|position| self.endpoint(*position).is_origin_of(url))
+    /// At which places endpoints of this origin are asked.
+    pub(crate) fn positions_of(&self, url: &url::Url) -> Vec<usize> {
+        (0..self.len()).filter(|position| self.endpoint(*position).is_origin_of(url)).collect()
     }
 
     /// Finds out as whom to ask. A request that begins does so once, and keeps to it.

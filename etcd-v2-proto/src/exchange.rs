@@ -304,7 +304,7 @@ impl<R: Request> Conversation for Exchange<R> {
             (State::Asking { hop, began, .. }, Event::Head(head))
                 if hop::is_followable(head.status) =>
             {
-                match hop::follow(&head, &hop, &self.route, &self.policy) {
+                match hop::follow(&head, &hop, &self.encoded, &self.route, &self.policy) {
                     Ok(hop) => State::Asking { hop, began, handed_out: false },
                     Err(error) => {
                         let at = self.place(&hop);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::cluster::Route;
@@ -74,9 +75,13 @@ pub(crate) const fn is_followable(status: StatusCode) -> bool {
 }
 
 /// The next hop of an attempt that was answered with this head.
+///
+/// Within the cluster it leads to another endpoint with the same request, whatever else the target may say: who
+/// answers for one endpoint has no say in what is asked of the others.
 pub(crate) fn follow(
     head: &Parts,
     hop: &Hop,
+    encoded: &Encoded,
     route: &Route,
     policy: &Policy,
 ) -> Result<Hop, RedirectError> {
@@ -108,14 +113,28 @@ pub(crate) fn follow(
     if from.scheme_str() == Some("https") && url.scheme() == "http" {
         return Err(RedirectError::Downgrade { target: target() });
     }
-    let position = route.position_of(&url);
-    if position.is_none() && !policy.foreign_redirects {
-        return Err(RedirectError::Foreign { target: target() });
-    }
+    let home = match route.positions_of(&url)[..] {
+        [] if policy.foreign_redirects => None,
+        [] => return Err(RedirectError::Foreign { target: target() }),
+        ref known => {
+            let mut same = known.iter().filter_map(|at| same_at(*at, encoded, route, &url));
+            Some(same.next().ok_or_else(|| RedirectError::OtherRequest { target: target() })?)
+        }
+    };
     if let Some(check) = &policy.check_redirect {
         check
             .ask(&Redirect { status, target: &uri, followed })
             .map_err(|reason| RedirectError::Refused { target: target(), reason })?;
     }
-    Ok(Hop { uri, host, position, followed: followed + 1 })
+    let foreign = Hop { uri, host, position: None, followed };
+    Ok(Hop { followed: followed + 1, ..home.unwrap_or(foreign) })
+}
+
+/// The request at the endpoint of this position, if that is what the URL is about. Other escapes than ours, and
+/// none where we have some, are the same.
+fn same_at(position: usize, encoded: &Encoded, route: &Route, url: &Url) -> Option<Hop> {
+    let hop = Hop::to(route, position, encoded).ok()?;
+    let own = Url::parse(&hop.uri.to_string()).ok()?;
+    let same_path = percent_decode_str(own.path()).eq(percent_decode_str(url.path()));
+    (same_path && own.query_pairs().eq(url.query_pairs())).then_some(hop)
 }

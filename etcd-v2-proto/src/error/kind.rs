@@ -264,6 +264,13 @@ pub enum RedirectError {
         /// The target.
         target: String,
     },
+    /// The target is an endpoint of the cluster, but another request than the one that was sent: with
+    /// another path or another query.
+    #[error("redirected to {target}, which is not what was asked for")]
+    OtherRequest {
+        /// The target.
+        target: String,
+    },
     /// The target would move the call from https to http.
     #[error("redirected from https to {target}, which is not encrypted")]
     Downgrade {

@@ -93,6 +93,7 @@ transcripts! {
     foreign_redirects_go_without_credentials
     redirects_never_leave_https
     redirects_are_counted
+    a_redirect_to_another_request_is_refused
     ten_redirects_are_followed
     other_redirects_are_never_followed
     a_redirect_needs_a_location

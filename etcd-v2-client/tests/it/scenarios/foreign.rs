@@ -103,12 +103,12 @@ fn user_information_in_a_target_is_neither_used_nor_shown(colour: Colour) {
 
 fn way_back_into_the_cluster_brings_the_credentials_back(colour: Colour) {
     let home = Server::each(|seen| match seen.target.as_str() {
-        "/v2/keys/home" => etcd(&crate::server::change("get", "/home", "1", 7)),
+        "/v2/keys/a" => etcd(&crate::server::change("get", "/home", "1", 7)),
         target => response(307, &[target.trim_start_matches("/v2/keys/")], ""),
     });
     let home_url = home.url();
     let foreign =
-        Server::each(move |_| response(307, &[&format!("Location: {home_url}/v2/keys/home")], ""));
+        Server::each(move |_| response(307, &[&format!("Location: {home_url}/v2/keys/a")], ""));
     let away = redirecting(307, foreign.url());
     let client = colour
         .patient([away.url(), home.url()])

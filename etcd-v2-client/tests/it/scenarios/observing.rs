@@ -116,7 +116,7 @@ fn a_redirect_is_an_attempt_of_its_own(colour: Colour) {
     let server = Server::healthy();
     let foreign = Server::healthy();
     for (target, known) in [(&server, true), (&foreign, false)] {
-        let location = format!("Location: {}/v2/keys/b", target.url());
+        let location = format!("Location: {}/v2/keys/a", target.url());
         let first = Server::always(response(307, &[&location], ""));
         let (client, notes) = observed(colour, [first.url(), server.url()], |policy| {
             policy.foreign_redirects = true;
@@ -125,7 +125,7 @@ fn a_redirect_is_an_attempt_of_its_own(colour: Colour) {
         client.send(Set::new("/a", "1")).unwrap();
         let finished = notes.finished();
         let lines = finished.iter().map(|own| (own.endpoint.clone(), own.line.as_str()));
-        let expected = [(first.url(), "PUT /v2/keys/a"), (target.url(), "PUT /v2/keys/b")];
+        let expected = [(first.url(), "PUT /v2/keys/a"), (target.url(), "PUT /v2/keys/a")];
         assert_eq!(lines.collect::<Vec<_>>(), expected, "known: {known}");
         let ends = finished.iter().map(|own| (own.status, own.outcome));
         let expected = [(Some(307), Some(Outcome::Rejected)), (Some(200), None)];

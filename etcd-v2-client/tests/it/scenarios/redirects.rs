@@ -1,10 +1,12 @@
 //! Answers that send the client elsewhere, within the cluster.
 
-use etcd_v2_client::keys::{Get, Push, Set};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use etcd_v2_client::keys::{Delete, Get, Push, Set};
 use etcd_v2_client::{CheckRedirect, ErrorKind, Outcome, RedirectError};
 
 use crate::both::{Colour, both};
-use crate::server::{Server, etcd, plausible, response};
+use crate::server::{Server, plausible, response};
 
 both!(
     loop_ends_after_ten_redirects,
@@ -17,12 +19,22 @@ both!(
     statuses_that_are_no_redirects_are_not_followed,
     redirect_without_or_with_a_useless_target_is_refused,
     target_that_needs_tls_is_asked_for_it_and_not_in_clear,
+    a_redirect_to_another_request_is_refused,
     check_of_the_policy_is_asked_each_time,
     redirect_to_a_dead_endpoint_is_the_failure_of_that_endpoint,
 );
 
 fn redirect(status: u16, location: &str) -> String {
     response(status, &[&format!("Location: {location}")], "")
+}
+
+/// Sends everybody back to itself so many times, and answers then.
+fn coy(status: u16, times: usize) -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::each(move |seen| {
+        let is_coy = asked.fetch_add(1, Ordering::SeqCst) % (times + 1) < times;
+        if is_coy { redirect(status, &seen.target) } else { plausible(seen) }
+    })
 }
 
 fn redirect_error(kind: &ErrorKind) -> &RedirectError {
@@ -59,35 +71,34 @@ fn loop_of_one_server_does_not_keep_a_read_from_the_next(colour: Colour) {
 }
 
 fn limit_for_redirects_is_the_policy_s(colour: Colour) {
-    let server = Server::each(|seen| match seen.target.strip_prefix("/v2/keys/") {
-        Some("3") => plausible(seen),
-        Some(number) => redirect(308, &(number.parse::<u32>().unwrap() + 1).to_string()),
-        None => String::new(),
-    });
-    let client = colour.client([server.url()]);
-    let client = client.with(|policy| policy.max_redirects = 3);
-    assert_eq!(client.send(Get::new("/0")).unwrap().key(), Some("/3"));
-    let client = client.with(|policy| policy.max_redirects = 2);
-    let error = client.send(Get::new("/0")).unwrap_err();
-    assert!(matches!(redirect_error(error.kind()), RedirectError::TooMany { limit: 2, .. }));
-    let client = client.with(|policy| policy.max_redirects = 0);
-    assert!(client.send(Get::new("/0")).is_err());
-    assert_eq!(server.count(), 4 + 3 + 1);
+    for (limit, requests) in [(3, 4), (2, 3), (0, 1)] {
+        let server = coy(308, 3);
+        let client = colour.client([server.url()]);
+        let client = client.with(|policy| policy.max_redirects = limit);
+        match client.send(Get::new("/a")) {
+            Ok(change) => assert_eq!((change.key(), limit), (Some("/a"), 3)),
+            Err(error) => {
+                let RedirectError::TooMany { limit: told, .. } = redirect_error(error.kind())
+                else {
+                    panic!("{error}")
+                };
+                assert!(*told == limit && limit < 3, "{error}");
+            }
+        }
+        assert_eq!(server.count(), requests);
+    }
 }
 
 fn redirected_write_keeps_its_method_and_body(colour: Colour) {
     for status in [301, 302, 307, 308] {
-        let server = Server::each(move |seen| match seen.target.as_str() {
-            "/v2/keys/a" => redirect(status, "/v2/keys/b"),
-            _ => plausible(seen),
-        });
+        let server = coy(status, 1);
         let client = colour.client([server.url()]);
-        assert_eq!(client.send(Set::new("/a", "1 ü")).unwrap().key(), Some("/b"));
+        assert_eq!(client.send(Set::new("/a", "1 ü")).unwrap().key(), Some("/a"));
         client.send(Push::new("/a", "job")).unwrap();
         let seen = server.seen();
         let [put, put_again, post, post_again] = &seen[..] else { panic!("{seen:?}") };
-        assert_eq!((put_again.line().as_str(), &put_again.body), ("PUT /v2/keys/b", &put.body));
-        assert_eq!((post_again.line().as_str(), &post_again.body), ("POST /v2/keys/b", &post.body));
+        assert_eq!((put_again.line().as_str(), &put_again.body), ("PUT /v2/keys/a", &put.body));
+        assert_eq!((post_again.line().as_str(), &post_again.body), ("POST /v2/keys/a", &post.body));
         for name in ["Content-Type", "Content-Length", "Host", "User-Agent"] {
             assert_eq!(put_again.header(name), put.header(name), "{status} {name}");
         }
@@ -96,20 +107,22 @@ fn redirected_write_keeps_its_method_and_body(colour: Colour) {
 }
 
 fn relative_targets_are_resolved(colour: Colour) {
-    for (location, target) in [
-        ("/v2/keys/b?x=1", "/v2/keys/b?x=1"),
-        ("b", "/v2/keys/dir/b"),
-        ("../b", "/v2/keys/b"),
-        ("?quorum=true", "/v2/keys/dir/a?quorum=true"),
-        ("/v2//keys/./b", "/v2//keys/b"),
-        ("/b#fragment", "/b"),
+    for location in [
+        "/y/v2/keys/dir/a",
+        "../../../../y/v2/keys/dir/a",
+        "/x/../y/v2/./keys/dir/a",
+        "/y/v2/keys/dir/a#fragment",
+        "/y/v2/ke%79s/dir%2Fa",
     ] {
+        // Two endpoints of one origin.
         let server = Server::each(move |seen| match seen.target.as_str() {
-            "/v2/keys/dir/a" => redirect(301, location),
-            _ => etcd(&crate::server::change("get", "/b", "1", 7)),
+            "/x/v2/keys/dir/a" => redirect(301, location),
+            _ => plausible(seen),
         });
-        colour.client([server.url()]).send(Get::new("/dir/a")).unwrap();
-        assert_eq!(server.lines(), ["GET /v2/keys/dir/a".to_owned(), format!("GET {target}")]);
+        let urls = ["x", "y"].map(|prefix| format!("{}/{prefix}", server.url()));
+        colour.client(urls).send(Get::new("/dir/a")).unwrap();
+        let lines = ["GET /x/v2/keys/dir/a", "GET /y/v2/keys/dir/a"];
+        assert_eq!(server.lines(), lines, "{location}");
     }
 }
 
@@ -193,13 +206,40 @@ fn target_that_needs_tls_is_asked_for_it_and_not_in_clear(colour: Colour) {
     assert!(!error.may_have_applied(), "{}", error.detail());
 }
 
+fn a_redirect_to_another_request_is_refused(colour: Colour) {
+    let member = Server::healthy();
+    let host = member.host();
+    for target in [
+        "/v2/members/8211f1d0f64f3269",
+        "/v2/keys/",
+        "/v2/keys/other",
+        "/v2/keys/a/",
+        "/v2/keys/a?recursive=true",
+        "/v2/keys/a/../../members/8211f1d0f64f3269",
+        "/v2/keys/%2e%2e/members/8211f1d0f64f3269",
+        "/v2/keys/a%3Frecursive=true",
+    ] {
+        let location = format!("http://{host}{target}");
+        let hostile = Server::each(move |_| redirect(307, &location));
+        // The other endpoint would be asked for the same next.
+        let client = colour.client([hostile.url(), member.url()]);
+        client.send(Delete::new("/a")).unwrap();
+        assert_eq!(client.pinned(), member.url(), "{target}");
+        assert!(member.lines().iter().all(|line| line == "DELETE /v2/keys/a"), "{target}");
+
+        // It is no better where redirects may lead anywhere.
+        let location = target.to_owned();
+        let hostile = Server::each(move |_| redirect(307, &location));
+        let client = colour.client([hostile.url()]).with(|policy| policy.foreign_redirects = true);
+        let error = client.send(Delete::new("/a")).unwrap_err();
+        let kind = redirect_error(error.kind());
+        assert!(matches!(kind, RedirectError::OtherRequest { .. }), "{target}: {kind}");
+        assert_eq!((error.outcome(), hostile.count()), (Outcome::Rejected, 1), "{target}");
+    }
+}
+
 fn check_of_the_policy_is_asked_each_time(colour: Colour) {
-    let server = Server::each(|seen| match seen.target.as_str() {
-        "/v2/keys/0" => redirect(301, "/v2/keys/1"),
-        "/v2/keys/1" => redirect(308, "/v2/keys/2"),
-        "/v2/keys/2" => redirect(307, "/v2/keys/0"),
-        _ => plausible(seen),
-    });
+    let server = Server::each(|seen| redirect(308, &seen.target));
     let client = colour.client([server.url()]).with(|policy| {
         policy.check_redirect = Some(CheckRedirect::new(|redirect| {
             let path = redirect.target.path().to_owned();

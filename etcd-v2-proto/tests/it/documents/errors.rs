@@ -1,6 +1,6 @@
 //! Refusals, against what their status and body say.
 
-use etcd_v2_proto::{Error, ErrorKind, Outcome, Request};
+use etcd_v2_proto::{Error, ErrorKind, Outcome, RedirectError, Request};
 use serde_json::Value;
 
 use super::{Asked, Class, Row};
@@ -41,6 +41,12 @@ pub(super) fn check(row: &Row, asked: &Asked, class: &Class, error: &Error) {
             assert_eq!(answer.excerpt, excerpt, "{name}");
         }
         (Class::Malformed, ErrorKind::Malformed(_)) => {}
+        // A path that etcd would rather have put in order is another one.
+        (Class::Followed, ErrorKind::Redirect(RedirectError::OtherRequest { target })) => {
+            let location = row.header("Location").unwrap();
+            assert_eq!(*target, format!("http://127.0.0.1:23201{location}"), "{name}");
+            assert_ne!(asked.encode().unwrap().path_and_query, location, "{name}");
+        }
         (class, kind) => panic!("{name}: {kind:?} is no {class:?}"),
     }
     // The answers of the one server that there is are the end of the call, and its own.

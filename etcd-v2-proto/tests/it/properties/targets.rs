@@ -51,6 +51,7 @@ fn follow<R: Request>(
         KNOWN[usize::from(setup % 4)].iter().map(|url| url.parse().expect("a URL")).collect();
     let (foreign, most) = (policy.foreign_redirects, policy.max_redirects as usize + 1);
     let encoded = request.encode().expect("a request");
+    let query = encoded.path_and_query.query();
     let (now, most) = (Duration::ZERO, known.len() * most);
     let mut exchange = Exchange::new(request, route, Arc::new(policy), 1, now);
     let mut sent: Vec<Uri> = Vec::new();
@@ -76,12 +77,13 @@ fn follow<R: Request>(
         let at_home = known.iter().any(|own| origin(own) == origin(uri));
         assert!(at_home || foreign, "{uri} is foreign");
         assert_eq!(request.headers().contains_key(header::AUTHORIZATION), at_home);
+        let asks_the_same = uri.path().ends_with("/v2/keys/k") && uri.query() == query;
+        assert!(!at_home || asks_the_same, "{uri} is another request");
         is_well_formed(&request);
         if let Some(from) = sent.last() {
             let down = from.scheme() == Some(&Scheme::HTTPS) && uri.scheme() == Some(&Scheme::HTTP);
             // An attempt at the next endpoint begins with the request as it was.
-            let begins = at_home && uri.path().ends_with("/v2/keys/k");
-            assert!(!down || begins, "from {from} down to {uri}");
+            assert!(!down || at_home, "from {from} down to {uri}");
         }
         sent.push(uri.clone());
         assert!(sent.len() <= most, "more than {most} hops: {sent:?}");
