@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use etcd_v2_proto::{Call, Conversation, Endpoint, Error, Interrupt, Policy, Request, Start};
+use etcd_v2_proto::{
+    Call, Conversation, Endpoint, Error, Interrupt, Policy, Purpose, Request, Start,
+};
 
 use crate::shared::{Learning, Shared};
 
@@ -34,9 +36,14 @@ impl<T: ?Sized> Inner<T> {
 
     /// A call of one request, and what interrupts it.
     pub(crate) fn call<R: Request>(&self, request: R) -> (Learning<Call<R>>, Interrupt) {
-        let call = self.shared.talk(&self.policy, |start| Call::new(request, start));
+        let mut purpose = Purpose::Read;
+        let call = self.shared.talk(&self.policy, |start| {
+            let call = Call::new(request, start);
+            purpose = call.purpose();
+            call
+        });
         // Where nobody can use it, none is free of charge.
-        if call.pending().is_none() {
+        if matches!(purpose, Purpose::Read | Purpose::Listing) {
             return (call, self.for_reads());
         }
         let interrupt = self.interrupt.child();

@@ -22,7 +22,7 @@ use crate::conversation::{Action, Conversation, Event};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::exchange::Exchange;
 use crate::monitor::Pending;
-use crate::request::Request;
+use crate::request::{Purpose, Request};
 use crate::resolve::{Resolution, Resolve};
 use crate::start::Start;
 
@@ -42,6 +42,12 @@ impl<R: Request> Call<R> {
         let Start { route, policy, seed, now } = start;
         let exchange = Exchange::new(request, route, policy, seed, now);
         Self { exchange, seed, trusting: true, resolving: None }
+    }
+
+    /// What its request is for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.exchange.purpose()
     }
 
     /// The same where rivals may well write the same value on the same condition: what looks like our

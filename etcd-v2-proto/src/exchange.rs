@@ -45,6 +45,7 @@
 //! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
+mod attempt;
 mod head;
 mod learned;
 mod limits;
@@ -187,16 +188,6 @@ impl<R: Request> Exchange<R> {
         let guarded = self.encoded.purpose == Purpose::GuardedWrite;
         let error = if guarded { error.undecided() } else { error };
         error.marked(self.request.mark().map(|mark| mark.since(self.route.index())))
-    }
-
-    /// The position after an endpoint that is late to answer, if one is.
-    fn after_late(&self, now: Duration) -> Option<usize> {
-        let (at, began) = match &self.state {
-            State::Asking { hop, began, .. } => (self.place(hop), (*began)?),
-            State::Vetting { began, .. } => (self.turns.position(), (*began)?),
-            _ => return None,
-        };
-        self.limits.is_late(now, &self.turns, began).then_some(at + 1)
     }
 
     /// What becomes of it because it is so late by now, or polled again.
@@ -367,13 +358,7 @@ impl<R: Request> Conversation for Exchange<R> {
     }
 
     fn pending(&self) -> Option<Pending<'_>> {
-        let purpose = self.encoded.purpose;
-        // Reads are impatient enough by themselves.
-        if !purpose.writes() && purpose != Purpose::Wait {
-            return None;
-        }
-        let State::Asking { hop, .. } = &self.state else { return None };
-        Some(Pending::new(self.route.endpoint(hop.position?), purpose, &self.policy))
+        self.under_way()
     }
 }
 

@@ -1,25 +1,27 @@
 //! Telling hung, cut off and leaderless members from slow ones, while somebody waits for them.
 //!
-//! A write is patient, because giving up on it leaves its outcome unknown, and a watch waits for as long
-//! as nothing happens. Neither can tell a server that works from one that never will. A [`Monitor`]
+//! A write is patient, because giving up on it leaves its outcome unknown; so is, after a while, a quorum
+//! read; and a watch waits for as long as nothing happens. None of them can tell a server that works from one that never will. A [`Monitor`]
 //! can: it knows the attempts under way, says which endpoints are to be [probed](Probe) when, takes what
 //! the probes find, and says whose drivers have to leave, by their [`Interrupt`]. What follows is a
 //! failure like any other: the conversation goes on at the next endpoint if it may.
 //!
 //! An endpoint is probed while
 //!
-//! - the head of a write or of a wait is [late](Policy::late), and every half second as long as it is;
+//! - the head of a write, of a patient quorum read or of a wait is [late](Policy::late), and every half second as long as it is;
 //! - watches at it are idle, once in each [`Policy::watch_probe`], however many there are;
 //! - it said that it has no leader and somebody waits for it, every half second, and so are the other
 //!   endpoints then, until one of them has a leader.
 //!
 //! No endpoint is probed more than twice within a second, and none while answers come in time and no
-//! watch is idle. Reads have short limits of their own and are no affair of it.
+//! watch is idle. Other reads have short limits of their own and are no affair of it. Quorum reads are meant
+//! where writes are named in what follows.
 //!
 //! | a probe finds | then |
 //! |---|---|
-//! | alive | nothing; if another one leads than before, as *no leader* for writes |
+//! | alive | nothing |
 //! | no leader | writes are left when they have taken [`Policy::no_leader`] in all: what was sent to a leader that is gone is never answered |
+//! | alive again after that, or led by another one than before | the same; and writes that were sent before are left after half a second |
 //! | no leader again, while another endpoint has one | all are left |
 //! | dead, and nobody has heard from it since the probe began | all are left |
 //! | unclear, or dead, but that was noticed late | nothing |
@@ -138,7 +140,7 @@ impl Monitor {
         Self::default()
     }
 
-    /// Watches over an attempt that is sent now, unless its policy is against it or it is for a read.
+    /// Watches over an attempt that is sent now, unless its policy is against it or it is for a local read.
     pub fn begin(
         &mut self,
         now: Duration,
@@ -166,11 +168,11 @@ impl Monitor {
         self.entries.get(ticket.place)?.as_ref()?.due(None)
     }
 
-    /// The head of the answer is there. A write is not watched over any more then, while a wait is idle
+    /// The head of the answer is there. A write or a quorum read is not watched over any more then, while a wait is idle
     /// from now on.
     pub fn head(&mut self, now: Duration, ticket: Ticket) -> Option<Ticket> {
         match self.entry(&ticket) {
-            Some(entry) if entry.phase != Phase::Writing => {
+            Some(entry) if entry.phase != Phase::Proposing => {
                 let took = now.saturating_sub(entry.since);
                 (entry.phase, entry.since) = (Phase::Idle, now);
                 let endpoint = entry.endpoint.clone();
@@ -241,6 +243,7 @@ impl Monitor {
         };
         let Some(began) = self.members[at].last else { return };
         let has_answered = matches!(found, Liveness::Alive { .. } | Liveness::NoLeader);
+        let before = self.members[at].vacancy;
         let is_left = match found {
             Liveness::Alive { leader } => {
                 self.members[at].is_led(began, leader);
@@ -261,13 +264,13 @@ impl Monitor {
             member.answer(now, now.saturating_sub(began));
         }
         let (reign, is_vacant) = (member.reign, member.vacancy.is_some());
+        let vacancy = before.or(member.vacancy).map(|vacancy| vacancy.since);
         for entry in self.entries.iter_mut().flatten() {
             if entry.is_left || entry.since > began || entry.endpoint != *endpoint {
                 continue;
             }
-            if entry.phase == Phase::Writing {
-                let first = *entry.reign.get_or_insert(reign);
-                entry.is_doubtful |= is_vacant || first != reign;
+            if has_answered {
+                entry.note(now, reign, vacancy, is_vacant);
             }
             if is_left {
                 self.leaving.push(entry.leave());

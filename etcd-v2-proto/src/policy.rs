@@ -80,8 +80,8 @@ pub struct Policy {
     /// The longest pause of a watch between attempts that come to nothing. 1 second; the first one is 25
     /// milliseconds, each is twice as long as the one before, and all are shortened at random.
     pub watch_pause: Duration,
-    /// How long the head of a write or of a wait may take before the endpoint is
-    /// [probed](crate::monitor), which tells whether it is worth to wait on. 250 milliseconds. `None`
+    /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take
+    /// before the endpoint is [probed](crate::monitor), which tells whether it is worth to wait on. 250 milliseconds. `None`
     /// probes nobody for being late: a server that hangs is waited for until the limits above.
     pub late: Option<Duration>,
     /// How often an endpoint is probed while watches at it are idle, however many. Every second, and never
@@ -93,8 +93,10 @@ pub struct Policy {
     /// it is left. 250 milliseconds. It is more, up to eight times as much, where answers were slow of
     /// late, and four times as much where there has not been one.
     pub probe: Duration,
-    /// The longest to wait for the head of a write in all if a probe finds meanwhile that the endpoint has no leader, or another one than before. 3 seconds: what was on its way to a leader
-    /// that is gone is not answered any more, while an election seldom takes longer. `None` waits on.
+    /// The longest to wait for the head of a write, or of a patient quorum read, in all if a probe finds
+    /// meanwhile that the endpoint has no leader, or another one than before. 3 seconds: what was on its way
+    /// to a leader that is gone is not answered any more, while an election seldom takes longer. It is less
+    /// for what was sent before, once there is a leader again: half a second from then on. `None` waits on.
     pub no_leader: Option<Duration>,
     /// What the three limits for heads of reads are raised by while credentials are in use, since the
     /// server hashes the password for every request. 300 milliseconds.

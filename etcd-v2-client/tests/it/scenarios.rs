@@ -31,6 +31,7 @@
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
 //! | [`liveness`] | servers hang, are cut off, have no leader | probes tell, and those who wait in vain go on elsewhere |
+//! | [`elections`] | a leader goes, and another one comes | what was sent to the first is left; quorum reads, too |
 //! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
 //! | [`watch_silence`] | waits hear nothing, streams stall, clusters change | asked anew or elsewhere in time; gaps are told |
@@ -53,6 +54,8 @@ mod commands;
 mod credentials;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod diagnoses;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod elections;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod endpoints;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

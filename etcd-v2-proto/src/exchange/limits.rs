@@ -90,6 +90,13 @@ impl Limits {
         now.saturating_sub(began) >= late
     }
 
+    /// Whether the present attempt, which began then, waits for so long that it makes a difference to know
+    /// whether that is in vain.
+    pub(super) fn are_patient(&self, turns: &Turns, began: Duration) -> bool {
+        const LONG: Duration = Duration::from_secs(1);
+        self.head(turns, began).is_none_or(|limit| limit > LONG)
+    }
+
     fn head(&self, turns: &Turns, began: Duration) -> Option<Duration> {
         let (pass, others) = (turns.pass(), turns.others());
         let standing = Standing { pass, others, spent: self.spent(began), left: self.left(began) };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Exchange, State};
 use crate::error::Error;
-use crate::request::{Meta, Request};
+use crate::request::{Meta, Purpose, Request};
 use crate::start::Start;
 
 impl<R: Request> Exchange<R> {
@@ -26,6 +26,11 @@ impl<R: Request> Exchange<R> {
         let mut start = Start::new(self.route.clone(), Arc::clone(&self.policy), seed, now);
         start.follow(self, now);
         start
+    }
+
+    /// What it is for.
+    pub(crate) const fn purpose(&self) -> Purpose {
+        self.encoded.purpose
     }
 
     /// What is asked for.

@@ -17,10 +17,14 @@ pub(super) struct Entry {
     /// When the phase began, or something was heard in it.
     pub(super) since: Duration,
     pub(super) patience: Patience,
-    /// Which of the endpoint's reigns it began in, as far as that is known.
-    pub(super) reign: Option<u32>,
-    /// Whether the cluster has been without its leader since, as the endpoint sees it.
+    /// Which of the endpoint's reigns it was last seen in.
+    reign: Option<u32>,
+    /// Whether the cluster has been without a leader since, as the endpoint sees it.
     pub(super) is_doubtful: bool,
+    /// Whether it went to a leader that is gone. What is sent while there is none is kept for the next one.
+    is_lost: bool,
+    /// When the endpoint was first seen to have a leader again, if it is lost.
+    succeeded: Option<Duration>,
     /// Whether its driver has been told to leave.
     pub(super) is_left: bool,
 }
@@ -28,8 +32,8 @@ pub(super) struct Entry {
 /// What it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The head of a write.
-    Writing,
+    /// The head of a write, or of a quorum read: what has to be proposed to the leader.
+    Proposing,
     /// The head of a wait.
     Opening,
     /// A change.
@@ -50,15 +54,16 @@ impl Entry {
     /// One that begins `now`, if it is worth a look at all.
     pub(super) fn new(now: Duration, pending: &Pending<'_>, interrupt: &Interrupt) -> Option<Self> {
         let phase = match pending.purpose {
-            Purpose::Read | Purpose::Listing | Purpose::QuorumRead | Purpose::QuorumListing => {
-                return None;
-            }
+            Purpose::Read | Purpose::Listing => return None,
             Purpose::Wait => Phase::Opening,
-            Purpose::GuardedWrite | Purpose::Write => Phase::Writing,
+            Purpose::QuorumRead
+            | Purpose::QuorumListing
+            | Purpose::GuardedWrite
+            | Purpose::Write => Phase::Proposing,
         };
         let patience = Patience::of(pending.policy);
         let is_watched = match phase {
-            Phase::Writing => patience.late.is_some(),
+            Phase::Proposing => patience.late.is_some(),
             Phase::Opening | Phase::Idle => patience.late.is_some() || patience.idle.is_some(),
         };
         is_watched.then(|| Self {
@@ -69,6 +74,8 @@ impl Entry {
             patience,
             reign: None,
             is_doubtful: false,
+            is_lost: false,
+            succeeded: None,
             is_left: false,
         })
     }
@@ -79,7 +86,7 @@ impl Entry {
             Phase::Idle => {
                 return Some(last.max(Some(self.since))?.saturating_add(self.patience.idle?));
             }
-            Phase::Writing | Phase::Opening => self.since.saturating_add(self.patience.late?),
+            Phase::Proposing | Phase::Opening => self.since.saturating_add(self.patience.late?),
         };
         Some(match last {
             Some(last) if last >= begin => last.saturating_add(AGAIN),
@@ -87,10 +94,31 @@ impl Entry {
         })
     }
 
+    /// Takes note of what a probe found `now`, in which `reign` of the endpoint; `vacancy` is since when there
+    /// had been no leader, and `is_vacant` whether there is still none.
+    pub(super) fn note(
+        &mut self,
+        now: Duration,
+        reign: u32,
+        vacancy: Option<Duration>,
+        is_vacant: bool,
+    ) {
+        if self.phase != Phase::Proposing {
+            return;
+        }
+        let last = self.reign.replace(reign);
+        let has_changed = is_vacant || last.is_some_and(|last| last != reign);
+        self.is_doubtful |= has_changed;
+        self.is_lost |= has_changed && vacancy.is_none_or(|since| self.since < since);
+        let is_succeeded = self.is_lost && !is_vacant;
+        self.succeeded = is_succeeded.then(|| self.succeeded.unwrap_or(now));
+    }
+
     /// When it is to be left for having been without a leader.
     pub(super) fn ends(&self) -> Option<Duration> {
         let limit = self.patience.no_leader.filter(|_| self.is_doubtful)?;
-        Some(self.since.saturating_add(limit))
+        let end = self.since.saturating_add(limit);
+        Some(self.succeeded.map_or(end, |at| end.min(at.saturating_add(SETTLED))))
     }
 
     /// Tells its driver to leave, by way of the result.
@@ -106,6 +134,9 @@ impl Patience {
         Self { late, idle: watch_probe, no_leader, probe }
     }
 }
+
+/// How long after there is a leader again an answer may still be on its way.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// How long after a probe the next one follows while somebody is late.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);

@@ -1,5 +1,7 @@
 //! The monitor, on its own.
 
+mod elections;
+
 use super::*;
 use crate::interrupt::Reason;
 
@@ -66,11 +68,11 @@ impl Play {
 #[test]
 fn reads_and_impatient_policies_are_no_affair_of_it() {
     let mut play = Play::new();
-    for purpose in [Purpose::Read, Purpose::Listing, Purpose::QuorumRead] {
+    for purpose in [Purpose::Read, Purpose::Listing] {
         assert!(play.begin(0, 0, purpose).0.is_none());
     }
     play.policy = Policy::go_limits();
-    for purpose in [Purpose::Write, Purpose::GuardedWrite, Purpose::Wait] {
+    for purpose in [Purpose::Write, Purpose::GuardedWrite, Purpose::Wait, Purpose::QuorumRead] {
         assert!(play.begin(0, 0, purpose).0.is_none());
     }
     assert_eq!(play.next(0), "nothing");
@@ -228,26 +230,6 @@ fn a_member_that_finds_the_new_leader_too_is_not_left() {
     play.alive(1500, 0, "2");
     assert_eq!(play.next(1500), "rest 1000");
     assert_eq!(watch.take(), None);
-}
-
-#[test]
-fn a_write_that_outlives_its_leader_is_left_though_there_is_a_new_one() {
-    let mut play = Play::new();
-    let (_write, write) = play.begin(0, 0, Purpose::Write);
-    let (mut at, mut later) = (250, None);
-    while at < 2900 {
-        assert_eq!(play.next(at), "probe a within 250");
-        play.alive(at, 0, if at < 1000 { "1" } else { "2" });
-        if at == 1250 {
-            later = Some(play.begin(1300, 0, Purpose::Write));
-        }
-        at += 500;
-    }
-    assert_eq!(play.next(3000), "leave 1");
-    assert_eq!(write.take(), Some(Reason::Leave));
-    let (_ticket, later) = later.unwrap();
-    assert_eq!(play.next(6000), "probe a within 250");
-    assert_eq!(later.take(), None, "what went to the new leader is waited for");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod logins;
 mod memory;
 mod mirror;
 mod model;
+mod pending;
 mod properties;
 mod splits;
 mod transcripts;

@@ -24,13 +24,13 @@ both!(
     idle_watches_share_their_probes,
 );
 
-const PROBE: &str = "GET /v2/members/leader";
+pub(super) const PROBE: &str = "GET /v2/members/leader";
 
 /// A bound that a busy machine keeps, but no time limit of the policy does.
-const SOON: Duration = ms(5000);
+pub(super) const SOON: Duration = ms(5000);
 
 /// A client whose only limits for writes and watches are far away, but that probes.
-fn client<const N: usize>(colour: Colour, servers: [&Server; N]) -> Subject {
+pub(super) fn client<const N: usize>(colour: Colour, servers: [&Server; N]) -> Subject {
     colour
         .setup(servers.map(Server::url))
         .policy(|policy| {
@@ -46,7 +46,7 @@ pub(super) fn leader() -> String {
     response(200, &["Content-Type: application/json"], r#"{"id":"1","name":"one"}"#)
 }
 
-fn no_leader() -> String {
+pub(super) fn no_leader() -> String {
     response(503, &["Content-Type: application/json"], r#"{"message":"During election"}"#)
 }
 
@@ -69,7 +69,7 @@ fn accepted() -> &'static str {
 }
 
 /// Has a leader, and answers everything.
-fn good() -> Server {
+pub(super) fn good() -> Server {
     Server::each(|seen| if seen.line() == PROBE { leader() } else { plausible(seen) })
 }
 

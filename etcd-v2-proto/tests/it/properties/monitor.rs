@@ -59,13 +59,19 @@ fn step() -> impl Strategy<Value = Step> {
 
 const ENDPOINTS: usize = 3;
 
+/// What is sent to a leader that is gone is left so long after there is another one, at the earliest.
+const SETTLED: Duration = Duration::from_millis(500);
+
 /// An attempt under way.
 struct Attempt {
     ticket: Ticket,
     interrupt: Interrupt,
     endpoint: usize,
     began: Duration,
-    is_write: bool,
+    /// Whether it has to be proposed to a leader.
+    is_proposal: bool,
+    /// When its endpoint first changed since then.
+    changed: Option<Duration>,
     times_left: u32,
 }
 
@@ -76,8 +82,6 @@ struct World {
     endpoints: Vec<Endpoint>,
     now: Duration,
     kinds: [Kind; ENDPOINTS],
-    /// Since when each has been as it is.
-    since: [Duration; ENDPOINTS],
     attempts: BTreeMap<u64, Attempt>,
     begun: u64,
     probes: [Vec<Duration>; ENDPOINTS],
@@ -92,7 +96,6 @@ impl World {
                 .expect("these are endpoints"),
             now: Duration::ZERO,
             kinds: [Kind::Alive(0); ENDPOINTS],
-            since: [Duration::ZERO; ENDPOINTS],
             attempts: BTreeMap::new(),
             begun: 0,
             probes: [const { Vec::new() }; ENDPOINTS],
@@ -111,12 +114,19 @@ impl World {
                 let interrupt = Interrupt::new();
                 let pending = Pending::new(&self.endpoints[endpoint], purpose, &self.policy);
                 let ticket = self.monitor.begin(self.now, &pending, &interrupt);
-                let is_write = purpose.writes();
-                assert_eq!(ticket.is_some(), is_write || purpose == Purpose::Wait);
+                let is_proposal = !matches!(purpose, Purpose::Read | Purpose::Wait);
+                assert_eq!(ticket.is_some(), purpose != Purpose::Read);
                 if let Some(ticket) = ticket {
-                    let (began, times_left) = (self.now, 0);
-                    let attempt =
-                        Attempt { ticket, interrupt, endpoint, began, is_write, times_left };
+                    let (began, changed, times_left) = (self.now, None, 0);
+                    let attempt = Attempt {
+                        ticket,
+                        interrupt,
+                        endpoint,
+                        began,
+                        is_proposal,
+                        changed,
+                        times_left,
+                    };
                     self.attempts.insert(self.begun, attempt);
                     self.begun += 1;
                 }
@@ -128,7 +138,7 @@ impl World {
                     return;
                 };
                 let ticket = self.monitor.head(self.now, attempt.ticket);
-                assert_eq!(ticket.is_none(), attempt.is_write);
+                assert_eq!(ticket.is_none(), attempt.is_proposal);
                 if let Some(ticket) = ticket {
                     attempt.ticket = ticket;
                     self.attempts.insert(key, attempt);
@@ -147,7 +157,11 @@ impl World {
             }
             Step::Turn(endpoint, kind) => {
                 if self.kinds[endpoint] != kind {
-                    (self.kinds[endpoint], self.since[endpoint]) = (kind, self.now);
+                    self.kinds[endpoint] = kind;
+                    let (now, all) = (self.now, self.attempts.values_mut());
+                    for attempt in all.filter(|attempt| attempt.endpoint == endpoint) {
+                        attempt.changed = attempt.changed.or(Some(now));
+                    }
                 }
             }
             Step::Nothing => {}
@@ -211,13 +225,15 @@ impl World {
             attempt.times_left += 1;
             assert_eq!(attempt.times_left, 1, "told twice");
             let (at, waited) = (attempt.endpoint, self.now - attempt.began);
-            let overdue = attempt.is_write && Some(waited) >= self.policy.no_leader;
+            let settled = attempt.changed.map(|at| self.now - at) >= Some(SETTLED);
+            let overdue = Some(waited) >= self.policy.no_leader;
+            let election = attempt.is_proposal && (overdue || settled);
             let reason = match self.kinds[at] {
                 Kind::Dead => waited >= self.policy.probe,
                 Kind::NoLeader => true,
                 Kind::Alive(_) | Kind::Unclear => false,
             };
-            assert!(overdue || reason, "{:?}, after {waited:?}", self.kinds[at]);
+            assert!(election || reason, "{:?}, after {waited:?}", self.kinds[at]);
         }
     }
 }
