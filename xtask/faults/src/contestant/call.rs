@@ -52,7 +52,7 @@ pub(crate) struct Failed {
     pub(crate) outcome: Outcome,
     /// Why the server refused it, if that is up to what is there.
     pub(crate) refusal: Option<Refusal>,
-    /// Whether nobody could be asked.
+    /// Whether nobody answered: at all, or until the deadline.
     pub(crate) unavailable: bool,
     pub(crate) text: String,
 }
@@ -105,7 +105,8 @@ impl From<&Error> for Failed {
         Self {
             outcome: error.outcome(),
             refusal: refusals.into_iter().find_map(|(is, refusal)| is.then_some(refusal)),
-            unavailable: error.is_unavailable(),
+            unavailable: error.is_unavailable()
+                || (error.is_timeout() && !error.attempts().is_empty()),
             text: format!("{error} ({})", error.outcome()),
         }
     }
