@@ -9,6 +9,7 @@ mod gap;
 mod kind;
 mod lost;
 mod outcome;
+mod retries;
 mod unexpected;
 
 pub use code::Code;
@@ -31,6 +32,7 @@ use http::StatusCode;
 use crate::conversation::Cause;
 use crate::endpoint::Endpoint;
 use crate::keys::Mark;
+use retries::HELD_BACK;
 
 /// Why a call failed.
 ///
@@ -49,6 +51,8 @@ struct Inner {
     attempts: Vec<Attempt>,
     /// By which a write that may have been carried out can be looked for.
     mark: Option<Mark>,
+    /// Whether the call asked more seldom than it would have.
+    was_held_back: bool,
 }
 
 /// One attempt of a call that came to nothing.
@@ -86,7 +90,8 @@ impl Error {
         attempts: Vec<Attempt>,
     ) -> Self {
         let worst = attempts.iter().map(|attempt| attempt.outcome).fold(outcome, Outcome::max);
-        let inner = Inner { kind, outcome: worst, writes, endpoint, attempts, mark: None };
+        let (mark, was_held_back) = (None, false);
+        let inner = Inner { kind, outcome: worst, writes, endpoint, attempts, mark, was_held_back };
         Self { inner: Arc::new(inner) }
     }
 
@@ -310,6 +315,9 @@ impl fmt::Display for Detail<'_> {
             let (number, at) = (number + 1, at.as_millis());
             write!(f, "\n  attempt {number}: {endpoint} after {at} ms: {kind} ({outcome})")?;
         }
+        if self.error.was_held_back() {
+            write!(f, "\n  {HELD_BACK}")?;
+        }
         Ok(())
     }
 }
@@ -333,6 +341,9 @@ impl fmt::Display for Error {
             let separator = if seen.is_empty() { ": " } else { "; " };
             write!(f, "{separator}{}: {}", attempt.endpoint, attempt.kind)?;
             seen.push(&attempt.endpoint);
+        }
+        if self.was_held_back() {
+            write!(f, " ({HELD_BACK})")?;
         }
         if self.may_have_applied() {
             write!(f, " (outcome: {})", self.inner.outcome)?;

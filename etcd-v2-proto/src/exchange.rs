@@ -17,7 +17,7 @@
 //! | reading | end of a success | answered; undecodable: *applied* |
 //! | reading | end of a refusal | *rejected* or *unknown*, by status and body |
 //! | reading | failed, elapsed | as the end, or *applied* if it is a success |
-//! | resting | elapsed, failed otherwise | asking the first endpoint of the next pass |
+//! | resting | elapsed, failed otherwise | asking whose turn it is |
 //! | any | failed, because stopped | over |
 //! | vetting, vetted, asking, reading | polled after the deadline | as elapsed; over, if nobody was asked yet |
 //! | asking, a write | polled again without an event | *unknown* |
@@ -41,7 +41,8 @@
 //! [`Unresolved`](ErrorKind::Unresolved), and a [`Call`](crate::Call) finds out.
 //!
 //! After the last endpoint a read, or a write by `prevIndex`, rests and begins another pass, until its
-//! deadline or [`Policy::passes`]. A read whose connection broke before a head came is asked once more at once
+//! deadline or [`Policy::passes`]. It rests before each further endpoint, too, once the calls of the client
+//! have spent what they may on [asking again](Policy::retry_pause). A read whose connection broke before a head came is asked once more at once
 //! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
 //! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
 
@@ -147,7 +148,10 @@ impl<R: Request> Exchange<R> {
             .decode(Document { status, meta, body })
             .map_err(|own| page.unwrap_or(own))
         {
-            Ok(answer) => State::Answered(answer),
+            Ok(answer) => {
+                self.route.budget().give();
+                State::Answered(answer)
+            }
             Err(kind) => self.fail(now, at, judge::unreadable(self.encoded.purpose, kind)),
         }
     }
@@ -164,6 +168,9 @@ impl<R: Request> Exchange<R> {
         }
         let may_repeat = self.policy.may_repeat(self.encoded.purpose, verdict.outcome);
         if !verdict.ask_others || !may_repeat {
+            if verdict.outcome == Outcome::Rejected {
+                self.route.budget().give();
+            }
             return State::Failed(self.tally.conclude(Some(endpoint), verdict));
         }
         let broke = verdict.cause() == Some(Cause::Broken) && verdict.outcome == Outcome::Unknown;
@@ -172,7 +179,8 @@ impl<R: Request> Exchange<R> {
         if self.limits.are_over(now) {
             return State::Failed(self.tally.too_late());
         }
-        match self.turns.after(now, may_change, broke, self.limits.left(now)) {
+        let (left, budget) = (self.limits.left(now), self.route.budget());
+        match self.turns.after(now, may_change, broke, left, budget) {
             Next::Ask => self.ask(),
             Next::Rest(pause) => State::Resting { until: now.saturating_add(pause) },
             Next::Nobody => State::Failed(self.tally.nobody()),
@@ -182,6 +190,7 @@ impl<R: Request> Exchange<R> {
     /// The error that the caller gets: with the means to find out what became of a write, where that is
     /// open.
     fn conclude(&self, error: Error) -> Error {
+        let error = if self.turns.was_held_back() { error.held_back() } else { error };
         if !error.may_have_applied() {
             return error;
         }

@@ -74,6 +74,7 @@ pub mod tls;
 pub mod transport;
 pub mod watch;
 
+mod budget;
 mod cluster;
 mod credentials;
 mod curl;

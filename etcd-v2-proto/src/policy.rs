@@ -115,6 +115,18 @@ pub struct Policy {
     /// endpoint once. `Some(1)` is what the Go client does; 0 counts as 1. With neither passes nor
     /// deadline a read that nobody answers does not end.
     pub passes: Option<u32>,
+    /// How long a call rests before each attempt in a later pass, on average, once the calls of its client
+    /// have spent what they may on asking again. 1 second, shortened and lengthened at random by up to a
+    /// half. Zero does not count what is spent.
+    ///
+    /// All clones of a client share a budget of ten such attempts. The first pass over the
+    /// endpoints is free, so each endpoint is always asked; every attempt after that takes one from the budget,
+    /// and every answer, be it a refusal, gives a tenth of one back. So a hundred calls beside a cluster that
+    /// is down make about a hundred attempts a second, after the first ones, and not a thousand. A call goes
+    /// on trying all the same until its deadline, and
+    /// [`Error::was_held_back`](crate::Error::was_held_back) tells that it could try less often. A
+    /// [watch](Self::watch_pause) has pauses of its own.
+    pub retry_pause: Duration,
     /// Repeat writes at the next endpoint even where nobody knows whether they were applied.
     ///
     /// Off by default, for what it can do: [`Push`](crate::keys::Push) leaves several keys, a
@@ -178,6 +190,7 @@ impl Default for Policy {
             max_answer: 64 << 20,
             max_error_body: 64 << 10,
             passes: None,
+            retry_pause: LONGEST_PAUSE,
             at_least_once: false,
             consistency: Consistency::Local,
             require_leader: false,

@@ -30,6 +30,7 @@
 //! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
+//! | [`retries`] | many calls meet endpoints that are down | all are asked, and then seldom, all calls together |
 //! | [`liveness`] | servers hang, are cut off, have no leader | probes tell, and those who wait in vain go on elsewhere |
 //! | [`elections`] | a leader goes, and another one comes | what was sent to the first is left; quorum reads, too |
 //! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
@@ -95,6 +96,8 @@ mod redirects;
 mod refusals;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod resets;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod retries;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod sizes;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

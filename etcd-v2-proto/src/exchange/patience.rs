@@ -16,7 +16,10 @@
 //! everybody is asked. Later passes take what is left, since nobody was left out.
 //!
 //! A pass takes no less time than [`LEAST_A_TURN`] for each endpoint, and a pause at random besides, so that
-//! a call sends no more than ten attempts a second while all endpoints are down.
+//! a call sends no more than ten attempts a second while all endpoints are down. Where the client has spent its
+//! [budget](crate::budget), a call rests before each attempt of a later pass, for between half of
+//! [`Policy::retry_pause`] and one and a half times as much. A read whose pause would last until its deadline is
+//! asked once more shortly before that instead.
 
 #[cfg(test)]
 mod tests;
@@ -105,4 +108,11 @@ pub(super) fn of_pause(pass: u32, endpoints: usize, took: Duration) -> (Duration
     let endpoints = u32::try_from(endpoints).unwrap_or(u32::MAX);
     let least = LEAST_A_TURN.saturating_mul(endpoints).saturating_sub(took);
     (least, least.saturating_add(Policy::pause_after(pass)))
+}
+
+/// How long to rest, at the least and at the most, before an attempt for which there is nothing left in the
+/// budget.
+pub(super) fn of_rest(policy: &Policy) -> (Duration, Duration) {
+    let half = policy.retry_pause / 2;
+    (half, half.saturating_mul(3))
 }

@@ -1,10 +1,14 @@
 //! Whose turn it is: around the endpoints, and again.
 
+#[cfg(test)]
+mod tests;
+
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience;
+use crate::budget::Budget;
 use crate::jitter::Jitter;
 use crate::policy::Policy;
 use crate::request::Purpose;
@@ -26,13 +30,15 @@ pub(super) struct Turns {
     worth_another_pass: bool,
     /// Whether the only endpoint has had its second chance.
     asked_again: bool,
+    /// Whether the budget was spent when it was needed.
+    was_held_back: bool,
 }
 
 /// Who is asked after an attempt that came to nothing.
 pub(super) enum Next {
     /// The endpoint whose turn it is now.
     Ask,
-    /// The first one again, after a pause.
+    /// The same, after a pause.
     Rest(Duration),
     /// Nobody is left.
     Nobody,
@@ -56,6 +62,7 @@ impl Turns {
             began: now,
             worth_another_pass: false,
             asked_again: false,
+            was_held_back: false,
         }
     }
 
@@ -73,13 +80,15 @@ impl Turns {
     }
 
     /// The one whose turn it was came to nothing. `may_change`: it may do better another time; `broke`:
-    /// its connection broke before an answer came; `left`: so much time is left.
+    /// its connection broke before an answer came; `left`: so much time is left; `budget`: that of the
+    /// client.
     pub(super) fn after(
         &mut self,
         now: Duration,
         may_change: bool,
         broke: bool,
         left: Option<Duration>,
+        budget: &Budget,
     ) -> Next {
         self.worth_another_pass |= may_change;
         let alone = broke && !self.purpose.writes() && self.endpoints == 1;
@@ -87,19 +96,50 @@ impl Turns {
             return Next::Ask;
         }
         self.position = (self.position + 1) % self.endpoints;
-        if self.position != 0 {
-            return Next::Ask;
+        let mut pause = Duration::ZERO;
+        if self.position == 0 {
+            let again = mem::take(&mut self.worth_another_pass)
+                && self.policy.allows_pass_after(self.purpose, self.pass);
+            if !again {
+                return Next::Nobody;
+            }
+            let took = now.saturating_sub(self.began);
+            pause = self.between(patience::of_pause(self.pass, self.endpoints, took));
+            self.pass = self.pass.saturating_add(1);
         }
-        let again = mem::take(&mut self.worth_another_pass)
-            && self.policy.allows_pass_after(self.purpose, self.pass);
-        let took = now.saturating_sub(self.began);
-        let (least, most) = patience::of_pause(self.pass, self.endpoints, took);
-        let pause = least.saturating_add(self.jitter.up_to(most.saturating_sub(least)));
-        if !again || left.is_some_and(|left| left <= pause) {
-            return Next::Nobody;
+        // Nothing is spent on an attempt that is too late anyway.
+        let Some(mut pause) = self.within(pause, left) else { return Next::Nobody };
+        if self.pass > 0 && !self.policy.retry_pause.is_zero() && !budget.take() {
+            self.was_held_back = true;
+            let rest = pause.max(self.between(patience::of_rest(&self.policy)));
+            match self.within(rest, left) {
+                Some(rest) => pause = rest,
+                None => return Next::Nobody,
+            }
         }
-        self.pass = self.pass.saturating_add(1);
-        self.began = now.saturating_add(pause);
-        Next::Rest(pause)
+        if self.position == 0 {
+            self.began = now.saturating_add(pause);
+        }
+        if pause.is_zero() { Next::Ask } else { Next::Rest(pause) }
+    }
+
+    /// Whether the call asked more seldom than it would have, because the budget was spent.
+    pub(super) const fn was_held_back(&self) -> bool {
+        self.was_held_back
+    }
+
+    /// The pause, if there is time for it: a read is rather asked once more shortly before its deadline than
+    /// not at all.
+    fn within(&mut self, pause: Duration, left: Option<Duration>) -> Option<Duration> {
+        let Some(left) = left.filter(|left| pause >= *left) else { return Some(pause) };
+        let last = LAST.saturating_add(self.jitter.up_to(LAST));
+        (!self.purpose.writes() && left > LAST * 2).then(|| left.saturating_sub(last))
+    }
+
+    fn between(&mut self, (least, most): (Duration, Duration)) -> Duration {
+        least.saturating_add(self.jitter.up_to(most.saturating_sub(least)))
     }
 }
+
+/// How long before its deadline a read is asked for the last time, at the least; twice as long at the most.
+const LAST: Duration = Duration::from_millis(50);

@@ -73,6 +73,7 @@ transcripts! {
     silence_within_a_body_has_a_limit
     passes_can_be_counted
     pauses_between_passes_grow
+    a_client_that_has_spent_its_retries_asks_seldom
     a_pass_that_can_only_fail_again_is_not_made
     a_read_that_is_polled_again_has_less_time
     a_write_that_is_polled_again_is_lost
