@@ -63,8 +63,9 @@ pub trait Conversation {
     }
 
     /// The attempt that the last [`Action::Send`] is about, if its server is worth a look while it is
-    /// waited for, as those of writes, of waits and of patient quorum reads are; see [`monitor`](crate::monitor). A conversation made of others passes on what the
-    /// present one says, as with [`detour`](Self::detour).
+    /// waited for, as those of writes, of waits and of patient quorum reads are; see
+    /// [`monitor`](crate::monitor). A conversation made of others passes on what the present one says, as
+    /// with [`detour`](Self::detour).
     fn pending(&self) -> Option<Pending<'_>> {
         None
     }

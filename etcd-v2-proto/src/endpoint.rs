@@ -15,8 +15,8 @@ use crate::error::Invalid;
 
 /// The URL of a member: `http` or `https`, a host, perhaps a port, perhaps a path as a prefix.
 ///
-/// Without a port it is that of the scheme, 80 or 443, and not etcd's 2379. Two endpoints are equal if they stand for the same place; user information does not count and is
-/// never shown. Cheap to clone.
+/// Without a port it is that of the scheme, 80 or 443, and not etcd's 2379. Two endpoints are equal if they
+/// stand for the same place; user information does not count and is never shown. Cheap to clone.
 ///
 /// ```
 /// use etcd_v2_proto::Endpoint;

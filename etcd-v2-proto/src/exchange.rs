@@ -42,9 +42,10 @@
 //!
 //! After the last endpoint a read, or a write by `prevIndex`, rests and begins another pass, until its
 //! deadline or [`Policy::passes`]. It rests before each further endpoint, too, once the calls of the client
-//! have spent what they may on [asking again](Policy::retry_pause). A read whose connection broke before a head came is asked once more at once
-//! if there is only one endpoint: a kept-alive connection may have turned out dead. A wait whose head
-//! has come is not repeated here, since the [watch](crate::watch) knows better from which index on.
+//! have spent what they may on [asking again](Policy::retry_pause). A read whose connection broke before a
+//! head came is asked once more at once if there is only one endpoint: a kept-alive connection may have
+//! turned out dead. A wait whose head has come is not repeated here, since the [watch](crate::watch) knows
+//! better from which index on.
 
 mod attempt;
 mod head;

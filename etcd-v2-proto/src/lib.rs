@@ -1,8 +1,9 @@
 //! etcd's v2 HTTP API without the I/O.
 //!
-//! **In scope:** encoding requests, decoding answers, telling errors apart, failing over between
-//! endpoints, following redirects, keeping to time limits, waiting for changes, [mirrors](mirror) of
-//! subtrees, [noticing](monitor) servers that hang, finding out who the members [are](sync) and what is [wrong](diagnose) with them, the rules of
+//! **In scope:** encoding requests, decoding answers, telling errors apart, failing over between endpoints,
+//! following redirects, keeping to time limits, waiting for changes, [mirrors](mirror) of subtrees,
+//! [noticing](monitor) servers that hang, finding out who the members [are](sync) and what is
+//! [wrong](diagnose) with them, the rules of
 //! [proxies](proxy), requests as [`curl` commands](Curl).
 //! **Out of scope:** sockets, clocks, tasks, threads, random numbers, TLS, name resolution. They
 //! belong to a driver; the crates `transport-hyper` and `transport-ureq` bring one each, and

@@ -1,10 +1,11 @@
 //! Telling hung, cut off and leaderless members from slow ones, while somebody waits for them.
 //!
 //! A write is patient, because giving up on it leaves its outcome unknown; so is, after a while, a quorum
-//! read; and a watch waits for as long as nothing happens. None of them can tell a server that works from one that never will. A [`Monitor`]
-//! can: it knows the attempts under way, says which endpoints are to be [probed](Probe) when, takes what
-//! the probes find, and says whose drivers have to leave, by their [`Interrupt`]. What follows is a
-//! failure like any other: the conversation goes on at the next endpoint if it may.
+//! read; and a watch waits for as long as nothing happens. None of them can tell a server that works from
+//! one that never will. A [`Monitor`] can: it knows the attempts under way, says which endpoints are to be
+//! [probed](Probe) when, takes what the probes find, and says whose drivers have to leave, by their
+//! [`Interrupt`]. What follows is a failure like any other: the conversation goes on at the next endpoint
+//! if it may.
 //!
 //! An endpoint is probed while
 //!
@@ -168,8 +169,8 @@ impl Monitor {
         self.entries.get(ticket.place)?.as_ref()?.due(None)
     }
 
-    /// The head of the answer is there. A write or a quorum read is not watched over any more then, while a wait is idle
-    /// from now on.
+    /// The head of the answer is there. A write or a quorum read is not watched over any more then, while a
+    /// wait is idle from now on.
     pub fn head(&mut self, now: Duration, ticket: Ticket) -> Option<Ticket> {
         match self.entry(&ticket) {
             Some(entry) if entry.phase != Phase::Proposing => {

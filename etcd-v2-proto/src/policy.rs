@@ -81,8 +81,9 @@ pub struct Policy {
     /// milliseconds, each is twice as long as the one before, and all are shortened at random.
     pub watch_pause: Duration,
     /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take
-    /// before the endpoint is [probed](crate::monitor), which tells whether it is worth to wait on. 250 milliseconds. `None`
-    /// probes nobody for being late: a server that hangs is waited for until the limits above.
+    /// before the endpoint is [probed](crate::monitor), which tells whether it is worth to wait on. 250
+    /// milliseconds. `None` probes nobody for being late: a server that hangs is waited for until the
+    /// limits above.
     pub late: Option<Duration>,
     /// How often an endpoint is probed while watches at it are idle, however many. Every second, and never
     /// more than twice a second. `None` probes nobody for that. By default, then, a watch has
@@ -110,10 +111,10 @@ pub struct Policy {
     /// How much of the body of a refusal is looked at, in bytes. 64 KiB.
     pub max_error_body: usize,
     /// How many times the endpoints are tried in turn. By default, `None`, a read goes on until its
-    /// deadline, with growing pauses and no more than ten attempts a second, and so does a write that is conditional on the index, of which a late
-    /// copy can only fail; a wait, and any other write that was certainly not sent, is offered to each
-    /// endpoint once. `Some(1)` is what the Go client does; 0 counts as 1. With neither passes nor
-    /// deadline a read that nobody answers does not end.
+    /// deadline, with growing pauses and no more than ten attempts a second, and so does a write that is
+    /// conditional on the index, of which a late copy can only fail; a wait, and any other write that was
+    /// certainly not sent, is offered to each endpoint once. `Some(1)` is what the Go client does; 0 counts
+    /// as 1. With neither passes nor deadline a read that nobody answers does not end.
     pub passes: Option<u32>,
     /// How long a call rests before each attempt in a later pass, on average, once the calls of its client
     /// have spent what they may on asking again. 1 second, shortened and lengthened at random by up to a
