@@ -227,7 +227,13 @@ impl AsyncTransport for HyperTransport {
             let runtime = Handle::try_current().map_err(Failure::unsupported)?;
             let mut patience = Patience::new(timing, interrupt);
             patience.check(Stage::BeforeSend)?;
-            if let Some(mut connection) = self.reuse(&origin, &runtime, patience.started).await {
+            // A proxy that passes requests on may hang up after an answer without having said so. A read
+            // that comes just then is asked again, but of a write nobody would know what became of it.
+            let is_kept_good_enough =
+                proxy.is_none() || origin.is_https() || request.method().is_safe();
+            if is_kept_good_enough
+                && let Some(mut connection) = self.reuse(&origin, &runtime, patience.started).await
+            {
                 patience.timer = mem::take(&mut connection.timer);
                 let answer = pin!(connection.send(request));
                 match patience.wait(Step::Answer, answer).await? {

@@ -273,7 +273,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let (keepalive, user_timeout) = (builder.keep_alive, builder.user_timeout);
         let dialer = Dialer { keepalive, user_timeout, no_delay: true, family: IpFamily::Any };
-        let mut call = Call::to_send(Timing::default(), &Interrupt::never(), 0);
+        let mut call = Call::to_send(Timing::default(), &Interrupt::never(), false, 0);
         dialer.dial("127.0.0.1", port, &mut call).unwrap()
     }
 

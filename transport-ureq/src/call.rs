@@ -26,6 +26,8 @@ pub(crate) struct Call {
     /// Whether bytes that leave are no part of the request yet.
     preparing: bool,
     interrupt: Interrupt,
+    /// Whether the request may change something.
+    pub(crate) writes: bool,
     /// How many bytes of output to make room for, so that a small request leaves in one write.
     pub(crate) room: usize,
     /// Whether a byte of the request was handed to the operating system.
@@ -47,7 +49,12 @@ pub(crate) enum Verdict {
 
 impl Call {
     /// A request, asked for now.
-    pub(crate) fn to_send(timing: Timing, interrupt: &Interrupt, room: usize) -> Self {
+    pub(crate) fn to_send(
+        timing: Timing,
+        interrupt: &Interrupt,
+        writes: bool,
+        room: usize,
+    ) -> Self {
         let now = Instant::now();
         let until = timing.head.and_then(|limit| now.checked_add(limit));
         let connect_by = timing.connect.and_then(|limit| now.checked_add(limit));
@@ -57,6 +64,7 @@ impl Call {
             handshake: timing.handshake,
             until,
             interrupt: interrupt.clone(),
+            writes,
             room,
             ..Self::idle()
         }
@@ -76,6 +84,7 @@ impl Call {
             until: None,
             preparing: false,
             interrupt: Interrupt::never(),
+            writes: false,
             room: 0,
             sent: false,
             listened: false,

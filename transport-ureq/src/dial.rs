@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn call(limit: Option<Duration>) -> Call {
-        Call::to_send(Timing::new(limit, None), &Interrupt::never(), 0)
+        Call::to_send(Timing::new(limit, None), &Interrupt::never(), false, 0)
     }
 
     fn dialer(keepalive: Option<TcpKeepalive>) -> Dialer {

@@ -146,7 +146,8 @@ impl BlockingTransport for UreqTransport {
         let (mut head, body) = request.into_parts();
         request::frame(&mut head, &body);
         request::log_in(&mut head, &self.proxies).map_err(Failure::before_send)?;
-        let call = Call::to_send(timing, interrupt, request::room(&head, &body));
+        let (writes, room) = (!head.method.is_safe(), request::room(&head, &body));
+        let call = Call::to_send(timing, interrupt, writes, room);
         let (result, call) = call.run(|| match &*body {
             // An empty slice would be a body to ureq.
             [] => self.agent.run(Request::from_parts(head, ())),

@@ -42,7 +42,11 @@ async fn proxies_are_told_the_whole_uri_and_who_asks() {
         let bare = ask(&transport, get_at("http://etcd.test")).await;
         assert_eq!(bare.unwrap().1, "http://etcd.test/");
     }
-    assert_eq!(proxy.accepted(), 4, "one connection for each endpoint");
+    assert_eq!(
+        proxy.accepted(),
+        6,
+        "one connection for each write, and one for the other endpoint"
+    );
     let texts = proxy.requests();
     for text in [&texts[0], &texts[1], &texts[3], &texts[4]] {
         let line = "PUT http://etcd.test:2379/v2/keys/k?prevExist=true HTTP/1.1\r\n";
@@ -50,6 +54,19 @@ async fn proxies_are_told_the_whole_uri_and_who_asks() {
         for header in ["proxy-authorization: Basic bWU6c2VjcmV0\r\n", "host: etcd.test:2379\r\n"] {
             assert_eq!(text.matches(header).count(), 1, "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn writes_take_no_kept_connection_to_a_proxy() {
+    let proxy = Server::echo();
+    let transport = HyperTransport::builder().proxies(Proxies::all(&proxy.url("")).unwrap());
+    let (transport, url) = (transport.build(), "http://etcd.test:2379/v2/keys/k");
+    for (request, connections) in
+        [(get_at(url), 1), (get_at(url), 1), (put_at(url), 2), (put_at(url), 3), (get_at(url), 3)]
+    {
+        assert_eq!(ask(&transport, request).await.unwrap().1, url);
+        assert_eq!(proxy.accepted(), connections, "{:?}", proxy.lines());
     }
 }
 

@@ -40,7 +40,11 @@ fn proxies_are_told_the_whole_uri_and_who_asks() {
         }
         assert_eq!(ask(&transport, get("http://etcd.test/")).unwrap().1, "ok");
     }
-    assert_eq!(proxy.accepted(), 4, "one connection for each endpoint");
+    assert_eq!(
+        proxy.accepted(),
+        6,
+        "one connection for each write, and one for the other endpoint"
+    );
     let texts = proxy.texts();
     for text in [&texts[0], &texts[1], &texts[3], &texts[4]] {
         let line = "PUT http://etcd.test:2379/v2/keys/k?prevExist=true HTTP/1.1\r\n";
@@ -54,6 +58,20 @@ fn proxies_are_told_the_whole_uri_and_who_asks() {
         assert_eq!(lower.matches("host: etcd.test:2379\r\n").count(), 1, "{text}");
     }
     assert!(texts[2].starts_with("GET http://etcd.test/ HTTP/1.1\r\n"), "{}", texts[2]);
+}
+
+#[test]
+fn writes_take_no_kept_connection_to_a_proxy() {
+    let proxy = Server::answering(OK);
+    let transport = UreqTransport::builder().proxies(Proxies::all(&proxy.url("")).unwrap()).build();
+    let url = "http://etcd.test:2379/v2/keys/k";
+    let write = || put(url, "value=v");
+    for (request, connections) in
+        [(get(url), 1), (get(url), 1), (write(), 2), (write(), 3), (get(url), 3)]
+    {
+        assert_eq!(ask(&transport, request).unwrap().1, "ok");
+        assert_eq!(proxy.accepted(), connections, "{:?}", proxy.requests());
+    }
 }
 
 #[test]
@@ -83,7 +101,7 @@ fn large_bodies_pass_a_proxy_unchanged() {
         let request = put("http://etcd.test/", "").map(|_| text.clone().into());
         assert!(ask(&transport, request).unwrap().1 == text);
     }
-    assert_eq!((proxy.accepted(), proxy.requests()), (1, vec!["PUT http://etcd.test/".into(); 2]));
+    assert_eq!((proxy.accepted(), proxy.requests()), (2, vec!["PUT http://etcd.test/".into(); 2]));
 }
 
 #[test]
