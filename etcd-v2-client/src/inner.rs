@@ -36,14 +36,9 @@ impl<T: ?Sized> Inner<T> {
 
     /// A call of one request, and what interrupts it.
     pub(crate) fn call<R: Request>(&self, request: R) -> (Learning<Call<R>>, Interrupt) {
-        let mut purpose = Purpose::Read;
-        let call = self.shared.talk(&self.policy, |start| {
-            let call = Call::new(request, start);
-            purpose = call.purpose();
-            call
-        });
+        let call = self.shared.talk(&self.policy, |start| Call::new(request, start));
         // Where nobody can use it, none is free of charge.
-        if matches!(purpose, Purpose::Read | Purpose::Listing) {
+        if matches!(call.conversation().purpose(), Purpose::Read | Purpose::Listing) {
             return (call, self.for_reads());
         }
         let interrupt = self.interrupt.child();

@@ -195,6 +195,10 @@ impl<C: Conversation> Learning<C> {
         self
     }
 
+    pub(crate) const fn conversation(&self) -> &C {
+        &self.conversation
+    }
+
     /// What everything that happens in it is to be told within.
     pub(crate) fn span(&self) -> Span {
         self.span.clone()
