@@ -128,7 +128,10 @@ mod futures {
             }
             peer.hang();
         });
-        let client = client(&server).with(|policy| policy.watch_idle = Some(ms(1200)));
+        // The server answers no probes either, of which the first would be due at about the same time.
+        let client = client(&server).with(|policy| {
+            (policy.watch_idle, policy.watch_probe) = (Some(ms(1200)), None);
+        });
         let mut watch = client.keys().watch("/a");
         let (began, mut ticks) = (std::time::Instant::now(), 0);
         let change = loop {
