@@ -123,7 +123,7 @@ impl AsyncBody for Body {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     self.source = Source::Broken;
-                    return Poll::Ready(Err(failure::after_send(error)));
+                    return Poll::Ready(Err(failure::after_send(error.into())));
                 }
                 Poll::Ready(None) => {
                     self.end();

@@ -1,10 +1,11 @@
 //! From what hyper says to what a person can act on.
 
 use etcd_v2_proto::Failure;
-use hyper::Error;
+
+use crate::connect::BoxError;
 
 /// The request may have left, or some of it, when the connection broke.
-pub(crate) fn after_send(error: Error) -> Failure {
+pub(crate) fn after_send(error: BoxError) -> Failure {
     #[cfg(feature = "tls")]
     return Failure::after_send(crate::tls::in_words(error));
     #[cfg(not(feature = "tls"))]
@@ -12,7 +13,7 @@ pub(crate) fn after_send(error: Error) -> Failure {
 }
 
 /// The request was given back untouched by a connection that had just been made.
-pub(crate) fn before_send(error: Error) -> Failure {
+pub(crate) fn before_send(error: BoxError) -> Failure {
     #[cfg(feature = "tls")]
     return Failure::before_send(crate::tls::in_words(error));
     #[cfg(not(feature = "tls"))]

@@ -95,7 +95,7 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::connection::{Connection, Origin};
+use crate::connection::{Connection, Origin, Unanswered};
 use crate::outgoing::Outgoing;
 use crate::patience::{Patience, Step};
 use crate::pool::Pool;
@@ -170,14 +170,18 @@ impl HyperTransport {
         runtime: Handle,
     ) -> Result<Answer, Failure> {
         let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
-        let answer = pin!(connection.send(request));
-        match patience.wait(Step::Answer, answer).await? {
+        let mut sent = pin!(connection.send(request));
+        let answer = patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
+        match answer {
             Ok(response) => Ok(self.answer(connection, response, patience)),
-            Err(error) if error.message().is_some() => {
-                let end = pin!(connection.end(error.into_error()));
+            Err(refusal) => {
+                let unanswered = connection.give_up(refusal, sent);
+                if unanswered.unwritten.is_none() {
+                    return Err(failure::after_send(unanswered.reason));
+                }
+                let end = pin!(unanswered.end());
                 Err(failure::before_send(patience.wait(Step::Connecting, end).await?))
             }
-            Err(error) => Err(failure::after_send(error.into_error())),
         }
     }
 
@@ -223,9 +227,9 @@ impl AsyncTransport for HyperTransport {
             Ok(errand) => errand,
             Err(error) => return Box::pin(ready(Err(Failure::before_send(error)))),
         };
+        let mut patience = Patience::new(timing, interrupt);
         Box::pin(async move {
             let runtime = Handle::try_current().map_err(Failure::unsupported)?;
-            let mut patience = Patience::new(timing, interrupt);
             patience.check(Stage::BeforeSend)?;
             // A proxy that passes requests on may hang up after an answer without having said so. A read
             // that comes just then is asked again, but of a write nobody would know what became of it.
@@ -235,14 +239,17 @@ impl AsyncTransport for HyperTransport {
                 && let Some(mut connection) = self.reuse(&origin, &runtime, patience.started).await
             {
                 patience.timer = mem::take(&mut connection.timer);
-                let answer = pin!(connection.send(request));
-                match patience.wait(Step::Answer, answer).await? {
+                let mut sent = pin!(connection.send(request));
+                let answer =
+                    patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
+                match answer {
                     Ok(response) => return Ok(self.answer(connection, response, patience)),
-                    // Never written: the connection was dead.
-                    Err(mut error) => match error.take_message() {
-                        Some(unsent) => request = unsent,
-                        None => return Err(failure::after_send(error.into_error())),
-                    },
+                    Err(refusal) => {
+                        let Unanswered { unwritten, reason, .. } =
+                            connection.give_up(refusal, sent);
+                        // The connection was dead.
+                        request = unwritten.ok_or_else(|| failure::after_send(reason))?;
+                    }
                 }
             }
             Box::pin(self.send_anew(origin, request, proxy, patience, runtime)).await

@@ -1,6 +1,5 @@
 //! TLS over the stream of any connector.
 
-use std::error::Error as StdError;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -54,11 +53,8 @@ impl Session {
 }
 
 /// An error of a connection, in words for people if TLS is to blame.
-pub(crate) fn in_words(error: impl StdError + Send + Sync + 'static) -> BoxError {
-    match explain(&error) {
-        Some(words) => words.into(),
-        None => error.into(),
-    }
+pub(crate) fn in_words(error: BoxError) -> BoxError {
+    explain(&*error).map_or(error, Into::into)
 }
 
 /// A secured stream.

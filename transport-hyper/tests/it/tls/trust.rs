@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use etcd_v2_proto::tls::{Tls, TlsVersion};
-use etcd_v2_proto::{Cause, Stage};
+use etcd_v2_proto::{Cause, Interrupt, Stage, Timing};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ALL_VERSIONS, ServerConfig};
 use transport_hyper::HyperTransport;
@@ -11,7 +11,7 @@ use xtask::certificates::{Authority, Pair};
 
 use crate::certificates::{Trusted, authority, transport};
 use crate::server::Server;
-use crate::{ask, failure, get, get_at, in_a_child, put, put_at};
+use crate::{PATIENCE, ask, failure, failure_within, get, get_at, in_a_child, put, put_at};
 
 fn answering(config: Arc<ServerConfig>) -> Server {
     Server::secured(config, |peer| {
@@ -160,7 +160,10 @@ async fn a_refusal_that_comes_before_the_request_is_written_is_explained() {
     let authority = authority();
     for _ in 0..200 {
         let server = demanding(&authority, 1);
-        let failure = failure(&authority.transport(), put(&server, "/")).await;
+        // Also one that ends the connection just when another thread hands the request over.
+        let (transport, timing) = (authority.transport(), Timing::new(None, Some(PATIENCE)));
+        let failure =
+            failure_within(&transport, put(&server, "/"), timing, &Interrupt::never()).await;
         let text = failure.to_string();
         assert!(text.contains("the server wants a client certificate and got none"), "{text}");
     }
