@@ -24,6 +24,7 @@ pub(crate) fn cargo(arguments: &str) -> Result<()> {
 pub(crate) struct Step {
     command: Command,
     title: String,
+    limit: Option<Duration>,
 }
 
 impl Step {
@@ -45,7 +46,7 @@ impl Step {
         // With all that it starts, so that a request to end reaches those, too.
         command.process_group(0);
         forget_ourselves(&mut command);
-        Self { command, title }
+        Self { command, title, limit: None }
     }
 
     /// One more argument, taken as it is.
@@ -61,6 +62,12 @@ impl Step {
         self
     }
 
+    /// Fails if it takes longer than that. Otherwise a test that hangs would take all the time there is.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Runs it to its end, with its output going where ours goes.
     pub(crate) fn run(mut self) -> Result<()> {
         println!("\n=== {}", self.title);
@@ -71,7 +78,12 @@ impl Step {
                 break status;
             }
             if interrupt::requested() {
-                return end(child);
+                end(child);
+                bail!(INTERRUPTED);
+            }
+            if let Some(limit) = self.limit.filter(|limit| begin.elapsed() > *limit) {
+                end(child);
+                bail!("`{}` was ended after {}; see above what hangs", self.title, seconds(limit));
             }
             thread::sleep(PAUSE);
         };
@@ -124,7 +136,7 @@ fn forget_ourselves(command: &mut Command) {
 
 /// Ends cargo and all that it has started, tests and servers included, and waits until they are
 /// gone. Requests to end reach only us.
-fn end(mut child: Child) -> Result<()> {
+fn end(mut child: Child) {
     let group = Pid::from_child(&child);
     for signal in [Signal::TERM, Signal::KILL] {
         _ = kill_process_group(group, signal);
@@ -135,7 +147,6 @@ fn end(mut child: Child) -> Result<()> {
             thread::sleep(PAUSE);
         }
     }
-    bail!(INTERRUPTED)
 }
 
 const LONGEST_END: Duration = Duration::from_secs(5);
@@ -153,6 +164,13 @@ mod tests {
         assert!(!works("no-such-program", &[]));
         let error = require_nightly("no-such-command", "a miracle").unwrap_err().to_string();
         assert!(error.contains("needed and missing") && error.contains("brings it"), "{error}");
+    }
+
+    #[test]
+    fn a_step_that_takes_too_long_is_ended_and_named() {
+        let step = Step::of(Command::new("sleep"), "600", "sleep 600".to_owned());
+        let error = step.within(Duration::from_millis(100)).run().unwrap_err().to_string();
+        assert_eq!(error, "`sleep 600` was ended after 0.1 s; see above what hangs");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every test and every example, with real servers, and beside their faults.
 
-use std::{ffi::OsString, path::Path, time::Instant};
+use std::{
+    ffi::OsString,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use xtask::server::Server;
@@ -18,9 +22,12 @@ pub(crate) fn run(etcd: &Path, rest: &[OsString]) -> Result<()> {
     rest.iter()
         .fold(Step::new("test --workspace --all-features"), Step::arg)
         .env("ETCD_V2_TEST_SERVER", etcd)
+        .within(LONGEST)
         .run()?;
     // A few tests are about what there is without any feature. The filter of the caller is not for them.
-    Step::new("test -p etcd-v2-client --no-default-features --test it scenarios").run()?;
+    Step::new("test -p etcd-v2-client --no-default-features --test it scenarios")
+        .within(LONGEST)
+        .run()?;
 
     let server = Server::start(etcd)?;
     Step::new("run --quiet -p etcd-v2-proto --example own_driver")
@@ -36,3 +43,6 @@ pub(crate) fn run(etcd: &Path, rest: &[OsString]) -> Result<()> {
     println!("\nall that was to run has passed in {time}");
     Ok(())
 }
+
+/// Building included, on the slowest machine that can be borne.
+const LONGEST: Duration = Duration::from_secs(40 * 60);
