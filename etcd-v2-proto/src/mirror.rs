@@ -322,7 +322,9 @@ impl Conversation for Mirror {
                     self.listed(now, quorum, end)
                 }
                 State::Watching(watch) => {
-                    let next = match watch.poll(now) {
+                    let action = watch.poll(now);
+                    self.status.connected &= !watch.lags();
+                    let next = match action {
                         Action::Send { request, timing } => {
                             return Action::Send { request, timing };
                         }

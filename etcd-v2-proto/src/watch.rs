@@ -134,6 +134,11 @@ impl Watch {
         self.place.after()
     }
 
+    /// Whether the member that is asked was not there yet at which the store has been.
+    pub(crate) const fn lags(&self) -> bool {
+        self.place.lags()
+    }
+
     /// Takes another route from the next wait on.
     pub fn reroute(&mut self, route: Route) {
         self.route = route;
@@ -207,7 +212,7 @@ impl Watch {
     }
 
     fn silent(&mut self, now: Duration, waiting: &Waiting) -> Step {
-        if self.place.is_ahead() {
+        if self.place.lags() {
             return self.ask(Question::WentBack, now);
         }
         if waiting.was_silent() {

@@ -69,10 +69,12 @@ impl Board {
         }
     }
 
-    /// Shows that a server gave a sign of life.
-    pub(super) fn hear(&self, connected: bool) {
+    /// Shows whether a server gave a sign of life, and whether it tells the changes.
+    pub(super) fn hear(&self, is_alive: bool, connected: bool) {
         let mut state = self.state();
-        state.heard = Some(Instant::now());
+        if is_alive {
+            state.heard = Some(Instant::now());
+        }
         state.status.connected = connected;
     }
 

@@ -14,19 +14,20 @@ use crate::shared::Lasting;
 pub(crate) struct Mirroring {
     mirror: Mirror,
     board: Arc<Board>,
-    /// The last sign of life that was shown.
-    heard: Option<Duration>,
+    /// What was shown last: when a server gave a sign of life, and whether it tells the changes.
+    shown: (Option<Duration>, bool),
 }
 
 impl Mirroring {
     pub(super) fn new(mirror: Mirror, board: Arc<Board>) -> Self {
-        Self { mirror, board, heard: None }
+        Self { mirror, board, shown: (None, false) }
     }
 
     fn hear(&mut self) {
-        if self.heard != self.mirror.heard() {
-            self.heard = self.mirror.heard();
-            self.board.hear(self.mirror.status().connected);
+        let now = (self.mirror.heard(), self.mirror.status().connected);
+        if self.shown != now {
+            self.board.hear(self.shown.0 != now.0, now.1);
+            self.shown = now;
         }
     }
 

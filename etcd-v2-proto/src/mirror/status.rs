@@ -6,7 +6,8 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Status {
-    /// Whether a server tells the changes as they come: the last thing that it said was no error.
+    /// Whether a server tells the changes as they come: the last thing that it said was no error, and it
+    /// is not behind what has been told already.
     pub connected: bool,
     /// How many indexes the last change was behind the server's, when the server told it; 0 when there
     /// is nothing more to tell. A mirror that catches up has a large one.

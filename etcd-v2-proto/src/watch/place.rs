@@ -30,8 +30,10 @@
 //!   nothing was left out. If another one is, or if the history is gone, there is a gap. A change whose
 //!   index follows the head's index leaves no room for others, and needs none of this.
 //! * **The index of a store never falls.** A member that is at a lower index than the watch has seen lags
-//!   behind, and the watch waits for it. If it still does when the wait is begun anew, a read through
-//!   consensus, which cannot lag, decides: if that is lower, too, the store went back.
+//!   behind, and the watch waits for it, but for no more than a second, after which a read through
+//!   consensus, which cannot lag, decides: if that is lower, too, the store went back. It may not be put
+//!   off until the wait is begun anew anyway: a store that went back and has overtaken what the watch has
+//!   seen cannot be told from one that never did.
 
 use std::time::Duration;
 
@@ -55,6 +57,8 @@ pub(super) struct Place {
     reached: u64,
     /// Whether the member that was asked last is not there yet.
     lags: bool,
+    /// Whether it is known, since it began to lag, that the store did not go back.
+    is_proven: bool,
     /// Which cluster the indexes are of.
     home: Option<ClusterId>,
     /// Whether that cluster is gone, as far as can be told.
@@ -98,6 +102,7 @@ impl Place {
             quiet: None,
             reached: after.unwrap_or_default(),
             lags: false,
+            is_proven: false,
             home: None,
             left_home: false,
             doubt: None,
@@ -149,6 +154,7 @@ impl Place {
         self.after = self.after.or(head.etcd_index);
         let Some(index) = head.etcd_index else { return Sight::Clear };
         self.lags = index < self.reached;
+        self.is_proven &= self.lags;
         self.reached = self.reached.max(index);
         self.measure(now, index);
         match &mut self.doubt {
@@ -184,7 +190,8 @@ impl Place {
             doubt.until = index;
             doubt.steps = doubt.steps.saturating_add(1);
         }
-        (self.after, self.quiet, self.lags) = (Some(index), None, false);
+        (self.after, self.quiet) = (Some(index), None);
+        (self.lags, self.is_proven) = (false, false);
         self.reached = self.reached.max(index);
     }
 
@@ -213,7 +220,7 @@ impl Place {
     }
 
     /// Whether the member that was asked last is at a lower index than the store has been.
-    pub(super) const fn is_ahead(&self) -> bool {
+    pub(super) const fn lags(&self) -> bool {
         self.lags
     }
 
@@ -241,7 +248,11 @@ impl Place {
 
     /// A read through consensus was answered at this index.
     pub(super) fn compare(&mut self, read: Option<u64>) -> Option<Gap> {
-        let read = read.filter(|read| *read < self.reached)?;
+        let read = read?;
+        self.is_proven = read >= self.reached;
+        if self.is_proven {
+            return None;
+        }
         self.reached = read;
         (self.measured, self.pace) = (None, None);
         Some(self.leap(1, read, GapReason::IndexWentBack))
@@ -252,12 +263,16 @@ impl Place {
         /// However fast the store moves, and however impatient the policy is.
         const SOONEST: Duration = Duration::from_millis(500);
         const LEAST: Duration = Duration::from_millis(10);
-        let most = policy.watch_idle?;
+        /// How long a member may lag behind until the store is asked whether it went back.
+        const LAG: Duration = Duration::from_secs(1);
+        let lag = Some(LAG).filter(|_| self.lags && !self.is_proven);
+        let most = policy.watch_idle.into_iter().chain(lag).min()?;
         Some(self.pace.map_or(most, |pace| most.min(pace.max(SOONEST))).max(LEAST))
     }
 
     fn leap(&mut self, from: u64, to: u64, reason: GapReason) -> Gap {
-        (self.after, self.quiet, self.doubt, self.lags) = (Some(to), None, None, false);
+        (self.after, self.quiet, self.doubt) = (Some(to), None, None);
+        (self.lags, self.is_proven) = (false, false);
         self.reached = match reason {
             GapReason::ClusterChanged | GapReason::IndexWentBack => to,
             _ => self.reached.max(to),

@@ -2,6 +2,7 @@
 //! copy is what the server has in the end, and whoever follows the updates has the same.
 
 mod follower;
+mod lagging;
 pub(crate) mod play;
 
 use proptest::collection::vec;

@@ -1,7 +1,5 @@
 //! Servers that come back with other data.
 
-use std::time::Duration;
-
 use etcd_v2_client::keys::Wait;
 use etcd_v2_client::{ErrorKind, GapReason};
 use xtask::server::Server;
@@ -20,9 +18,8 @@ both! {
 
 /// A directory on a server, whose store is at an index that a new one has not soon.
 fn prepared(space: &Space, server: &Server) -> Space {
-    let space = space.asking([server.endpoint()]).with(|policy| {
-        policy.watch_idle = Some(Duration::from_secs(1));
-    });
+    // It is noticed without waits that are begun anew.
+    let space = space.asking([server.endpoint()]).with(|policy| policy.watch_idle = None);
     for number in 0..60 {
         space.set("old", &number.to_string()).unwrap();
     }
