@@ -358,7 +358,12 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, outcome, endpoint, attempts, .. } = &*self.inner;
         if !f.alternate() {
-            return write!(f, "{} ({outcome})", self.detail());
+            let detail = self.detail();
+            return match attempts[..] {
+                [] => write!(f, "{detail} ({outcome})"),
+                // Each of them shows its own.
+                _ => write!(f, "{detail}\n  outcome: {outcome}"),
+            };
         }
         f.debug_struct("Error")
             .field("kind", kind)

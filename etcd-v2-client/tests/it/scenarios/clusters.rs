@@ -40,6 +40,7 @@ fn a_clone_is_told_of_another_cluster_by_both_ids(colour: Colour) {
     let text = error.detail().to_string();
     assert!(text.contains("8ac9bc54b40d505b instead of 7e27652122e8b2ae"), "{text}");
     assert!(text.contains(&there.url()), "{text}");
+    assert_eq!(format!("{error:?}"), format!("{text}\n  outcome: {}", error.outcome()));
     assert_eq!(there.count(), 1);
 }
 
