@@ -49,7 +49,8 @@ impl Updates {
         (mirror, Self { run, interrupt })
     }
 
-    /// Keeps the mirror up to date on this thread until it ends, and tells why it did.
+    /// Keeps the mirror up to date on this thread until it ends, and tells why it did. Errors that pass show
+    /// in the [`Status`](crate::mirror::Status) only.
     #[must_use]
     pub fn run(self) -> Error {
         self.filter_map(Result::err).last().unwrap_or_else(|| ErrorKind::Stopped.into())

@@ -58,8 +58,9 @@ impl Updates {
         poll_fn(|context| self.flight.poll(context)).await
     }
 
-    /// Keeps the mirror up to date until it ends, and tells why it did: to be spawned as a task. To end
-    /// it, drop or abort the task, or use the [`interrupt`](Self::interrupt).
+    /// Keeps the mirror up to date until it ends, and tells why it did: to be spawned as a task. Errors that
+    /// pass show in the [`Status`](crate::mirror::Status) only. To end it, drop or abort the task, or use
+    /// the [`interrupt`](Self::interrupt).
     pub async fn run(mut self) -> Error {
         /// How many updates may follow each other before other tasks have their turn.
         const TURN: u32 = 64;

@@ -19,7 +19,8 @@ macro_rules! outcomes {
             /// nothing else tells a change from a rival's that is just the same. So a deletion is
             /// [`Doubt::Ambiguous`](crate::Doubt::Ambiguous), unless its success had been announced. What was not carried
             /// out so far may still be ([`Doubt::NotYet`](crate::Doubt::NotYet)), unless it was conditional
-            /// on an index that is no more. The error knows what was written and where, so any view of the
+            /// on an index that is no more. A refresh leaves no trace ([`Doubt::Untold`](crate::Doubt::Untold)):
+            /// send it again. The error knows what was written and where, so any view of the
             /// same cluster will do. It takes as long as a write may
             /// ([`write_deadline`](crate::Policy::write_deadline)), and changes nothing.
             ///

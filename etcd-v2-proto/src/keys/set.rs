@@ -89,7 +89,7 @@ impl Set {
     /// succeeded was sent, the lock lasts for one ttl, answer or not.
     ///
     /// Watchers are not told, though each refresh takes one of the 1000 places in the history that
-    /// watchers depend on. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
+    /// watchers depend on. So nothing can resolve one whose outcome is unknown: send it again. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
     ///
     /// etcd 3.5 refuses this for directories, as it does every change to one that exists: with code 300
     /// and the cause `Not a file`. Nothing has happened then ([`Rejected`](crate::Outcome::Rejected)).
