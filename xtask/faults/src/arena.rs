@@ -125,6 +125,23 @@ impl Arena {
         bail!("the members do not agree on a leader after {} s", LONGEST.as_secs())
     }
 
+    /// Who leads in place of this one, once the others agree on it.
+    pub(crate) fn successor(&self, former: usize) -> Result<usize> {
+        let deadline = Instant::now() + LONGEST;
+        let others = || (0..MEMBERS).filter(|member| *member != former);
+        while Instant::now() < deadline {
+            let mut seen = others().map(|member| self.leader_seen_by(member));
+            if let Some(Some(leader)) = seen.next()
+                && leader != former
+                && seen.all(|other| other == Some(leader))
+            {
+                return Ok(leader);
+            }
+            thread::sleep(PAUSE / 5);
+        }
+        bail!("the others have no leader after {} s", LONGEST.as_secs())
+    }
+
     /// Some member that does not lead.
     pub(crate) fn follower(&self, dice: &mut Dice) -> Result<usize> {
         Ok((self.leader()? + 1 + dice.below(MEMBERS - 1)) % MEMBERS)

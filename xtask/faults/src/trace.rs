@@ -43,6 +43,13 @@ impl End {
     }
 }
 
+impl Call {
+    /// Whether nobody knows what became of it, or not in detail.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.end.outcome() >= Some(Outcome::Unknown)
+    }
+}
+
 impl Trace {
     /// The longest time without a success between these two moments.
     pub(crate) fn gap(&self, from: Duration, to: Duration) -> Duration {
@@ -68,8 +75,7 @@ impl Trace {
 
     /// How many calls ended without anybody knowing what became of them.
     pub(crate) fn unknown(&self) -> usize {
-        let unknown = |call: &&Call| call.end.outcome() >= Some(Outcome::Unknown);
-        self.calls.iter().filter(unknown).count()
+        self.calls.iter().filter(|call| call.is_unknown()).count()
     }
 }
 
