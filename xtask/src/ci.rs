@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::{
+    bench,
     cargo::{Step, cargo, seconds},
     test, tidy,
 };
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result<()> {
         .run()?;
     tidy::run()?;
     test::run(&xtask::obtain(None)?, &[])?;
+    bench::count(false)?;
     cargo("package --workspace --exclude xtask --exclude faults --allow-dirty --no-verify")?;
     println!("\neverything has passed in {}", seconds(begin.elapsed()));
     Ok(())

@@ -79,17 +79,32 @@ fn caution(samples: &Samples) -> Vec<Bar> {
     ["get", "set"].into_iter().flat_map(both).collect()
 }
 
-/// How what is done to a mirror grows when there is ten times as much in it. The logarithm of 100,000 is that
-/// of 10,000 and a quarter.
-fn growth(counts: &Counts) -> [Bar; 2] {
-    [("snapshot", "a snapshot of a mirror", 1.01), ("apply", "a change of a mirror", 1.25)].map(
-        |(workload, what, most)| {
-            let count =
-                |files| counts.get(&format!("{workload}-{files}"), "core", What::Instructions);
-            let ratio = count(100_000).zip(count(10_000)).map(|(large, small)| large / small);
-            bar(format!("{what}: instructions, of 100,000 / of 10,000 files"), most, ratio)
-        },
-    )
+/// How things grow with the number of endpoints, and with what is in a listing or a mirror. The logarithm of
+/// 100,000 is that of 10,000 and a quarter.
+fn growth(counts: &Counts) -> Vec<Bar> {
+    let ratio = |large: (&str, &str), small: (&str, &str), what| {
+        let both = counts.get(large.0, large.1, what).zip(counts.get(small.0, small.1, what));
+        both.map(|(large, small)| large / small)
+    };
+    let mut bars = Vec::new();
+    for request in ["get", "set"] {
+        for what in [What::Instructions, What::Allocations] {
+            let reached = ratio((request, "async-of-100"), (request, "async"), what);
+            let text = format!("{request}: {}, with 100 endpoints / with one", what.name());
+            bars.push(bar(text, 1.02, reached));
+        }
+    }
+    for (workload, what, most) in [
+        ("decode", "decoding a listing", 10.5),
+        ("snapshot", "a snapshot of a mirror", 1.01),
+        ("apply", "a change of a mirror", 1.25),
+    ] {
+        let [large, small] = [100_000, 10_000].map(|files| format!("{workload}-{files}"));
+        let reached = ratio((&large, "core"), (&small, "core"), What::Instructions);
+        let text = format!("{what}: instructions, of 100,000 / of 10,000 files");
+        bars.push(bar(text, most, reached));
+    }
+    bars
 }
 
 fn memory(figures: &Figures) -> Vec<Bar> {

@@ -84,7 +84,8 @@ pub(crate) fn folder() -> &'static Path {
 fn program(contestant: &str) -> &str {
     match contestant {
         "hyper-floor" | "hyper-naive" | "ureq-floor" | "tcp" | "serde" => "floors",
-        "async" | "async-mt" | "async-root" | "async-unguarded" | "blocking" | "core" => "ours",
+        "async" | "async-mt" | "async-root" | "async-unguarded" | "async-of-100" | "blocking"
+        | "core" => "ours",
         "go-pooled" => "go",
         other => other,
     }

@@ -183,10 +183,13 @@ pub(crate) const RECORDED: &[Job] = &[
     ("decode-10000", "core", 1, &[What::Instructions, What::Allocations]),
 ];
 
-/// What shows how a mirror grows with what is in it.
+/// What shows how things grow: requests with the number of endpoints, listings and mirrors with what is in them.
 pub(crate) const GROWTH: &[Job] = &[
-    ("snapshot-10000", "core", 2000, &[What::Instructions]),
-    ("snapshot-100000", "core", 2000, &[What::Instructions]),
+    ("get", "async-of-100", 500, &[What::Instructions, What::Allocations]),
+    ("set", "async-of-100", 500, &[What::Instructions, What::Allocations]),
+    ("decode-100000", "core", 1, &[What::Instructions]),
+    ("snapshot-10000", "core", 20_000, &[What::Instructions]),
+    ("snapshot-100000", "core", 20_000, &[What::Instructions]),
     ("apply-10000", "core", 1000, &[What::Instructions]),
     ("apply-100000", "core", 1000, &[What::Instructions]),
 ];

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use etcd_v2_client::keys::Wait;
 use etcd_v2_client::mirror::Update;
-use etcd_v2_client::{Client, Keys, Policy};
+use etcd_v2_client::{Client, Keys, Order, Policy};
 use measure::{Job, Meter};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -26,8 +26,13 @@ fn runtime(job: &Job) -> Runtime {
 }
 
 async fn carry_out(job: Job) {
+    let mut endpoints = vec![job.base.clone()];
+    if job.contestant == "async-of-100" {
+        endpoints.extend((1..100).map(|number| format!("http://10.0.0.{number}:2379")));
+    }
     let client = Client::builder()
-        .endpoints([&job.base])
+        .endpoints(&endpoints)
+        .order(Order::AsGiven)
         .policy(|policy| {
             if job.contestant == "async-unguarded" {
                 unguard(policy);

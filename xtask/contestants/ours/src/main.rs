@@ -1,6 +1,6 @@
 //! This library: `async` on a runtime of one thread, `async-mt` on one of many, `async-root` in the
-//! root future of the latter, `async-unguarded` without any limit or monitor, `blocking`, and `core`, which is
-//! what it does without a network.
+//! root future of the latter, `async-unguarded` without any limit or monitor, `async-of-100` with 99 more
+//! endpoints that are never asked, `blocking`, and `core`, which is what it does without a network.
 
 mod asynchronous;
 mod blocking;
