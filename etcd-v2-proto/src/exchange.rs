@@ -248,7 +248,7 @@ impl<R: Request> Exchange<R> {
             State::Reading { head, body, heard, .. } => {
                 let idle =
                     self.encoded.purpose == Purpose::Wait && head.accepted && body.is_empty();
-                let timeout = self.limits.of_read(now, *heard, idle);
+                let timeout = self.limits.of_read(now, *heard, &self.turns, idle);
                 Action::Read { timeout }
             }
             State::Resting { until } => Action::Wait(until.saturating_sub(now)),

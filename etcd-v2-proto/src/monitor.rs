@@ -9,7 +9,8 @@
 //!
 //! An endpoint is probed while
 //!
-//! - the head of a write, of a patient quorum read or of a wait is [late](Policy::late), and every half second as long as it is;
+//! - the head of a write, of a patient quorum read or of a wait is [late](Policy::late), or after the head of a write or
+//!   a quorum read the first piece of its body, and every half second as long as it is;
 //! - watches at it are idle, once in each [`Policy::watch_probe`], however many there are;
 //! - it said that it has no leader and somebody waits for it, every half second, and so are the other
 //!   endpoints then, until one of them has a leader.
@@ -30,6 +31,8 @@
 //! A probe takes [`Policy::probe`] at most. But an endpoint that is slow to answer others, being far away
 //! or busy, gets four times as long as the slowest of its latest answers took, and one of which nobody has had an
 //! answer yet gets four times the limit.
+//!
+//! Whoever has the head has been answered by a leader, and is left only by those that are dead.
 //!
 //! *All* are those that were under way when the probe began: nobody is left who has not waited for as long
 //! as the probe. Each is told once.
@@ -169,31 +172,27 @@ impl Monitor {
         self.entries.get(ticket.place)?.as_ref()?.due(None)
     }
 
-    /// The head of the answer is there. A write or a quorum read is not watched over any more then, while a
-    /// wait is idle from now on.
+    /// The head of the answer is there. A write or a quorum read is watched over until the first piece of its
+    /// body, while a wait is idle from now on.
     pub fn head(&mut self, now: Duration, ticket: Ticket) -> Option<Ticket> {
-        match self.entry(&ticket) {
-            Some(entry) if entry.phase != Phase::Proposing => {
-                let took = now.saturating_sub(entry.since);
-                (entry.phase, entry.since) = (Phase::Idle, now);
-                let endpoint = entry.endpoint.clone();
-                self.member(&endpoint).answer(now, took);
-                Some(ticket)
-            }
-            _ => {
-                self.end(now, ticket, true);
-                None
-            }
-        }
+        let entry = self.entry(&ticket)?;
+        let (endpoint, pace) = (entry.endpoint.clone(), entry.pace(now));
+        entry.has_head(now);
+        self.member(&endpoint).hear(now, pace);
+        Some(ticket)
     }
 
-    /// A piece of the answer is there.
-    pub fn hear(&mut self, now: Duration, ticket: &Ticket) {
-        if let Some(entry) = self.entry(ticket) {
-            entry.since = now;
-            let endpoint = entry.endpoint.clone();
-            self.member(&endpoint).heard = Some(now);
+    /// A piece of the answer is there. Only waits are watched over after that.
+    pub fn hear(&mut self, now: Duration, ticket: Ticket) -> Option<Ticket> {
+        let entry = self.entry(&ticket)?;
+        if entry.phase != Phase::Idle {
+            self.end(now, ticket, true);
+            return None;
         }
+        entry.since = now;
+        let endpoint = entry.endpoint.clone();
+        self.member(&endpoint).hear(now, None);
+        Some(ticket)
     }
 
     /// The attempt is over, with an answer or without.
@@ -201,13 +200,7 @@ impl Monitor {
         let Some(entry) = self.entries.get_mut(ticket.place).and_then(Option::take) else { return };
         self.free.push(ticket.place);
         if answered {
-            let member = self.member(&entry.endpoint);
-            if entry.phase == Phase::Idle || entry.is_doubtful {
-                // It took as long as it took until something happened.
-                member.heard = Some(now);
-            } else {
-                member.answer(now, now.saturating_sub(entry.since));
-            }
+            self.member(&entry.endpoint).hear(now, entry.pace(now));
         }
     }
 
@@ -262,7 +255,7 @@ impl Monitor {
         };
         let member = &mut self.members[at];
         if has_answered {
-            member.answer(now, now.saturating_sub(began));
+            member.hear(now, Some(now.saturating_sub(began)));
         }
         let (reign, is_vacant) = (member.reign, member.vacancy.is_some());
         let vacancy = before.or(member.vacancy).map(|vacancy| vacancy.since);
@@ -273,7 +266,7 @@ impl Monitor {
             if has_answered {
                 entry.note(now, reign, vacancy, is_vacant);
             }
-            if is_left {
+            if is_left && (entry.phase != Phase::Reading || !has_answered) {
                 self.leaving.push(entry.leave());
             }
         }

@@ -55,10 +55,7 @@ impl Guard {
         let now = monitoring.time(at);
         self.ticket = match event {
             Event::Head(_) => state.monitor.head(now, ticket),
-            Event::Chunk(_) => {
-                state.monitor.hear(now, &ticket);
-                Some(ticket)
-            }
+            Event::Chunk(_) => state.monitor.hear(now, ticket),
             Event::End | Event::Failed(_) | Event::Elapsed => {
                 state.monitor.end(now, ticket, matches!(event, Event::End));
                 None

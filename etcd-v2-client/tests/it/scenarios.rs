@@ -32,6 +32,7 @@
 //! | [`interrupts`] | calls are stopped in each stage | at once, with the right outcome |
 //! | [`retries`] | many calls meet endpoints that are down | all are asked, and then seldom, all calls together |
 //! | [`liveness`] | servers hang, are cut off, have no leader | probes tell, and those who wait in vain go on elsewhere |
+//! | [`stalled`] | servers begin an answer and are gone | the same; reads go on elsewhere by themselves |
 //! | [`elections`] | a leader goes, and another one comes | what was sent to the first is left; quorum reads, too |
 //! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
@@ -102,6 +103,8 @@ mod retries;
 mod sizes;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod slowness;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod stalled;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod streams;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

@@ -75,9 +75,14 @@ impl Limits {
         &self,
         now: Duration,
         heard: Duration,
+        turns: &Turns,
         is_idle: bool,
     ) -> Option<Duration> {
-        let silence = if is_idle { None } else { self.policy.silence };
+        let silence = if is_idle {
+            None
+        } else {
+            patience::within_body(&self.policy, self.purpose, turns.pass())
+        };
         let spent = now.saturating_sub(heard);
         cut(silence.map(|limit| limit.saturating_sub(spent)), self.left(now))
     }

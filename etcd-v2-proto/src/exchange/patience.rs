@@ -11,6 +11,9 @@
 //! | wait | [`Policy::wait_head`] | the same |
 //! | write | [`Policy::write_head`] | the same |
 //!
+//! Within a body, whatever it is for may be silent for [`Policy::silence`], but reads, which may ask elsewhere, begin
+//! with a tenth of it, or a second if that is more, and bear twice as much with each pass.
+//!
 //! Of what is left of the deadline, an attempt of the first pass leaves a share to each endpoint whose turn
 //! is yet to come: as much as it has itself, for reads, and for writes, which are patient, a little. So
 //! everybody is asked. Later passes take what is left, since nobody was left out.
@@ -100,6 +103,18 @@ fn within_pass(
         Purpose::Wait => policy.wait_head,
         Purpose::GuardedWrite | Purpose::Write => policy.write_head,
     }
+}
+
+/// The longest silence within a body; `pass` counts from 0.
+pub(super) fn within_body(policy: &Policy, purpose: Purpose, pass: u32) -> Option<Duration> {
+    const SECOND: Duration = Duration::from_secs(1);
+    let most = policy.silence?;
+    Some(match purpose {
+        Purpose::Wait | Purpose::GuardedWrite | Purpose::Write => most,
+        Purpose::Read | Purpose::Listing | Purpose::QuorumRead | Purpose::QuorumListing => {
+            (most / 10).max(SECOND).saturating_mul(2_u32.saturating_pow(pass)).min(most)
+        }
+    })
 }
 
 /// How long a pass that took so long is followed by nothing, at the least and at the most. `pass`

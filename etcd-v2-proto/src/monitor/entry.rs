@@ -34,6 +34,8 @@ pub(super) struct Entry {
 pub(super) enum Phase {
     /// The head of a write, or of a quorum read: what has to be proposed to the leader.
     Proposing,
+    /// The first piece of its body.
+    Reading,
     /// The head of a wait.
     Opening,
     /// A change.
@@ -64,7 +66,7 @@ impl Entry {
         let patience = Patience::of(pending.policy);
         let is_watched = match phase {
             Phase::Proposing => patience.late.is_some(),
-            Phase::Opening | Phase::Idle => patience.late.is_some() || patience.idle.is_some(),
+            _ => patience.late.is_some() || patience.idle.is_some(),
         };
         is_watched.then(|| Self {
             endpoint: pending.endpoint.clone(),
@@ -80,13 +82,31 @@ impl Entry {
         })
     }
 
+    /// The head of its answer is there.
+    pub(super) const fn has_head(&mut self, now: Duration) {
+        self.phase = match self.phase {
+            Phase::Proposing | Phase::Reading => Phase::Reading,
+            Phase::Opening | Phase::Idle => Phase::Idle,
+        };
+        self.since = now;
+        // Whatever has become of the leader, it has answered.
+        self.is_doubtful = false;
+    }
+
+    /// How long its endpoint took to answer, if it says something of the endpoint: it takes as long as it takes
+    /// until something happens, or until there is a leader.
+    pub(super) fn pace(&self, now: Duration) -> Option<Duration> {
+        let says = matches!(self.phase, Phase::Proposing | Phase::Opening) && !self.is_doubtful;
+        says.then(|| now.saturating_sub(self.since))
+    }
+
     /// When its endpoint is to be probed, of which the last probe began at that time.
     pub(super) fn due(&self, last: Option<Duration>) -> Option<Duration> {
         let begin = match self.phase {
             Phase::Idle => {
                 return Some(last.max(Some(self.since))?.saturating_add(self.patience.idle?));
             }
-            Phase::Proposing | Phase::Opening => self.since.saturating_add(self.patience.late?),
+            _ => self.since.saturating_add(self.patience.late?),
         };
         Some(match last {
             Some(last) if last >= begin => last.saturating_add(AGAIN),

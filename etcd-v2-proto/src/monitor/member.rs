@@ -57,10 +57,12 @@ impl Member {
         (self.last, self.limit) = (Some(now), limit);
     }
 
-    /// Somebody was answered who had asked so long ago.
-    pub(super) fn answer(&mut self, now: Duration, took: Duration) {
-        let slowest = self.pace.map_or(took, |pace| took.max(pace - pace / 4));
-        (self.heard, self.pace) = (Some(now), Some(slowest));
+    /// Somebody has heard from it, who had asked so long ago, if that says anything.
+    pub(super) fn hear(&mut self, now: Duration, took: Option<Duration>) {
+        self.heard = Some(now);
+        if let Some(took) = took {
+            self.pace = Some(self.pace.map_or(took, |pace| took.max(pace - pace / 4)));
+        }
     }
 
     /// Whether it ought to have answered the last probe by now, and nobody has heard from it since. If

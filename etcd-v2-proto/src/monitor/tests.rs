@@ -84,9 +84,33 @@ fn nobody_is_probed_while_answers_come_in_time() {
     for at in (0..10_000).step_by(100) {
         let (ticket, _) = play.begin(at, 0, Purpose::Write);
         assert!(play.next(at + 90).starts_with("rest"));
-        assert!(play.monitor.head(ms(at + 99), ticket.unwrap()).is_none());
+        let ticket = play.monitor.head(ms(at + 98), ticket.unwrap());
+        assert!(play.monitor.hear(ms(at + 99), ticket.unwrap()).is_none());
         assert_eq!(play.next(at + 99), "nothing");
     }
+}
+
+#[test]
+fn a_write_whose_body_does_not_come_leaves_a_dead_endpoint_but_none_without_a_leader() {
+    let mut play = Play::new();
+    let (write, interrupt) = play.begin(0, 0, Purpose::Write);
+    let ticket = play.monitor.head(ms(10), write.unwrap());
+    assert_eq!(play.next(10), "rest 250");
+    for (at, found) in [(260, Liveness::NoLeader), (760, Liveness::NoLeader)] {
+        assert_eq!(play.next(at), "probe a within 250");
+        play.learn(at, 0, found);
+        // So are the others then, of which one has a leader.
+        while play.next(at).starts_with("probe") {
+            play.alive(at, 1, "1");
+            play.alive(at, 2, "1");
+        }
+        assert_eq!(interrupt.take(), None);
+    }
+    assert!(play.next(1260).starts_with("probe a"));
+    play.learn(1510, 0, Liveness::Dead);
+    assert_eq!(play.next(1510), "leave 1");
+    assert_eq!(interrupt.take(), Some(Reason::Leave));
+    play.monitor.end(ms(1510), ticket.unwrap(), false);
 }
 
 #[test]
@@ -155,9 +179,9 @@ fn idle_watches_have_their_endpoint_probed_once_a_second_however_many_they_are()
 #[test]
 fn a_watch_that_is_told_something_is_not_idle() {
     let mut play = Play::new();
-    let (ticket, _) = play.idle(0, 0);
+    let (mut ticket, _) = play.idle(0, 0);
     for at in (900..9000).step_by(900) {
-        play.monitor.hear(ms(at), &ticket);
+        ticket = play.monitor.hear(ms(at), ticket).unwrap();
         assert_eq!(play.next(at), "rest 1000");
     }
 }

@@ -9,7 +9,7 @@ use etcd_v2_proto::{Action, Cluster, Conversation, Event, Policy, Start};
 
 fn head(index: u64) -> Event {
     let head = Response::builder().header("x-etcd-index", index);
-    Event::Head(head.body(()).unwrap().into_parts().0)
+    Event::Head(head.body(()).expect("a head").into_parts().0)
 }
 
 /// Lets it yield until it has something else to do.

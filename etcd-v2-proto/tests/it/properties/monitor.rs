@@ -70,6 +70,7 @@ struct Attempt {
     began: Duration,
     /// Whether it has to be proposed to a leader.
     is_proposal: bool,
+    has_head: bool,
     /// When its endpoint first changed since then.
     changed: Option<Duration>,
     times_left: u32,
@@ -124,6 +125,7 @@ impl World {
                         endpoint,
                         began,
                         is_proposal,
+                        has_head: false,
                         changed,
                         times_left,
                     };
@@ -138,15 +140,22 @@ impl World {
                     return;
                 };
                 let ticket = self.monitor.head(self.now, attempt.ticket);
-                assert_eq!(ticket.is_none(), attempt.is_proposal);
+                attempt.ticket = ticket.expect("something is still to come");
+                (attempt.has_head, attempt.began) = (true, self.now);
+                self.attempts.insert(key, attempt);
+            }
+            Step::Hear(number) => {
+                let Some((key, mut attempt)) =
+                    self.pick(number).and_then(|key| self.attempts.remove_entry(&key))
+                else {
+                    return;
+                };
+                let is_idle = !attempt.is_proposal && attempt.has_head;
+                let ticket = self.monitor.hear(self.now, attempt.ticket);
+                assert_eq!(ticket.is_some(), is_idle);
                 if let Some(ticket) = ticket {
                     attempt.ticket = ticket;
                     self.attempts.insert(key, attempt);
-                }
-            }
-            Step::Hear(number) => {
-                if let Some(key) = self.pick(number) {
-                    self.monitor.hear(self.now, &self.attempts[&key].ticket);
                 }
             }
             Step::End(number, answered) => {
@@ -227,10 +236,10 @@ impl World {
             let (at, waited) = (attempt.endpoint, self.now - attempt.began);
             let settled = attempt.changed.map(|at| self.now - at) >= Some(SETTLED);
             let overdue = Some(waited) >= self.policy.no_leader;
-            let election = attempt.is_proposal && (overdue || settled);
+            let election = attempt.is_proposal && !attempt.has_head && (overdue || settled);
             let reason = match self.kinds[at] {
                 Kind::Dead => waited >= self.policy.probe,
-                Kind::NoLeader => true,
+                Kind::NoLeader => !(attempt.is_proposal && attempt.has_head),
                 Kind::Alive(_) | Kind::Unclear => false,
             };
             assert!(election || reason, "{:?}, after {waited:?}", self.kinds[at]);
