@@ -11,15 +11,24 @@
 //! | the same if there is none left | free, but the call rests before it: [`Policy::retry_pause`] |
 //! | an answer, be it a refusal | gives a tenth of one back, up to [`TOKENS`] |
 //!
+//! They share, too, whether the cluster is down: whether a call was answered by nobody, and none has been
+//! answered since.
+//!
 //! [`Policy::retry_pause`]: crate::Policy::retry_pause
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The tokens that are left. Clones are the same budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    tenths: Arc<AtomicU32>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    tenths: AtomicU32,
+    is_down: AtomicBool,
 }
 
 /// How many there are while all is well, and at most.
@@ -31,21 +40,34 @@ impl Budget {
     /// Pays for an attempt; says whether there was enough for it.
     pub(crate) fn take(&self) -> bool {
         let take = |left: u32| left.checked_sub(TENTHS);
-        self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+        self.shared.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
     /// Takes note of an answer. It is nearly always full already, and then nothing is written that other
     /// threads would have to fetch again.
     pub(crate) fn give(&self) {
         let give = |left: u32| (left < TOKENS * TENTHS).then_some(left + 1);
-        let _ = self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
+        let _ = self.shared.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
+    }
+
+    /// Takes note of a call that all endpoints were asked in vain for, or of anybody's answer, whatever it is.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        if self.is_down() != is_down {
+            self.shared.is_down.store(is_down, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the cluster is down, as far as anybody knows.
+    pub(crate) fn is_down(&self) -> bool {
+        self.shared.is_down.load(Ordering::Relaxed)
     }
 }
 
 impl Default for Budget {
     /// A full one.
     fn default() -> Self {
-        Self { tenths: Arc::new(AtomicU32::new(TOKENS * TENTHS)) }
+        let (tenths, is_down) = (AtomicU32::new(TOKENS * TENTHS), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { tenths, is_down }) }
     }
 }
 

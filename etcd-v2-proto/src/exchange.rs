@@ -23,7 +23,8 @@
 //! | asking, a write | polled again without an event | *unknown* |
 //!
 //! Asking begins with vetting, which is the question whether the endpoint has a leader, where
-//! [`Policy::require_leader`] is set. A head that is older than what was seen is one only where the policy asks
+//! [`Policy::require_leader`] is set, and for other writes once nobody has answered a call: a server that has just been
+//! started takes connections before it answers. A head that is older than what was seen is one only where the policy asks
 //! for [monotonic](crate::Consistency::Monotonic) reads.
 //!
 //! A label in italics ends an attempt, and what follows depends on what the request is for:
@@ -122,6 +123,8 @@ impl<R: Request> Exchange<R> {
 
     fn read(&mut self, now: Duration, hop: &Hop, parts: Parts) -> State<R::Output> {
         let at = self.place(hop);
+        self.learned.is_answered = true;
+        self.route.budget().set_down(false);
         self.learned.preferred = at;
         let head = Head::read(&parts, self.request.accepts(parts.status));
         let limit = if head.accepted { self.policy.max_answer } else { self.policy.max_error_body };
@@ -184,7 +187,12 @@ impl<R: Request> Exchange<R> {
         match self.turns.after(now, may_change, broke, left, budget) {
             Next::Ask => self.ask(),
             Next::Rest(pause) => State::Resting { until: now.saturating_add(pause) },
-            Next::Nobody => State::Failed(self.tally.nobody()),
+            Next::Nobody => {
+                if !self.learned.is_answered {
+                    budget.set_down(true);
+                }
+                State::Failed(self.tally.nobody())
+            }
         }
     }
 

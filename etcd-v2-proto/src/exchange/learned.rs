@@ -12,6 +12,8 @@ pub(super) struct Learned {
     pub(super) preferred: usize,
     /// Whether an endpoint was left, so that this has not always been the first one.
     strayed: bool,
+    /// Whether anybody has answered.
+    pub(super) is_answered: bool,
     news: News,
 }
 

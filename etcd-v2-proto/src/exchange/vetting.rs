@@ -1,4 +1,8 @@
-//! Asking an endpoint whether it has a leader, before a request is sent to it.
+//! Asking an endpoint whether it has a leader, or whether it answers at all, before a request is sent to it.
+//!
+//! A server that has just been started takes connections a while before it answers. What it is sent meanwhile it
+//! carries out later, so of a write that may not be repeated nobody would know what becomes of it. So after a
+//! call that nobody answered, such a write is only sent to who answers this question.
 
 use bytes::Bytes;
 use http::response::Parts;
@@ -11,7 +15,7 @@ use crate::hop::Hop;
 use crate::judge::Verdict;
 use crate::members::Leader;
 use crate::policy::Policy;
-use crate::request::{Encoded, Meta, Request};
+use crate::request::{Encoded, Meta, Purpose, Request};
 
 /// The question for the leader, to one endpoint.
 #[derive(Debug)]
@@ -37,16 +41,19 @@ impl Vetting {
 /// What speaks against an endpoint that answers the question like this. What is no answer of etcd's is found
 /// out with the request itself.
 pub(super) fn objection(head: &Parts, route: &Route, policy: &Policy) -> Option<ErrorKind> {
-    if head.status == StatusCode::SERVICE_UNAVAILABLE {
+    if policy.require_leader && head.status == StatusCode::SERVICE_UNAVAILABLE {
         return Some(ErrorKind::NoLeader);
     }
     route.foreign(&Meta::from_headers(&head.headers)).filter(|_| !policy.any_cluster)
 }
 
 impl<R: Request> Exchange<R> {
-    /// Asks the endpoint at the present position, for its leader before if there has to be one.
+    /// Asks the endpoint at the present position, for its leader before if there has to be one, or if nobody
+    /// knows whether it answers.
     pub(super) fn ask(&mut self) -> State<R::Output> {
-        if self.policy.require_leader && self.encoded.consistency.is_some() {
+        let needs_leader = self.policy.require_leader && self.encoded.consistency.is_some();
+        let needs_care = self.encoded.purpose == Purpose::Write && self.route.budget().is_down();
+        if needs_leader || needs_care {
             let question = Vetting::new(&self.route, self.turns.position()).map(Box::new);
             let vetting = question.map(|question| State::Vetting { question, began: None });
             self.or_invalid(vetting)

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use etcd_v2_client::keys::{Get, Set};
+use etcd_v2_client::keys::{Get, Push, Set};
 use etcd_v2_client::{Cause, ErrorKind, Outcome};
 
+use super::liveness::PROBE;
 use crate::both::{Colour, both, ms, timed};
 use crate::server::{Gate, Refusing, Server, plausible};
 
@@ -17,6 +18,7 @@ both!(
     read_succeeds_as_soon_as_somebody_is_back,
     error_lists_all_attempts_with_their_endpoints,
     deadline_ends_a_pause,
+    a_write_after_an_outage_is_sent_to_who_answers,
 );
 
 const MARGIN: Duration = Duration::from_secs(3);
@@ -146,4 +148,28 @@ fn deadline_ends_a_pause(colour: Colour) {
     let (error, took) = timed(|| client.build().send(Get::new("/a")).unwrap_err());
     assert!(took < ms(700) + MARGIN, "{took:?}");
     assert_eq!(error.outcome(), Outcome::NotSent);
+}
+
+/// A server that has just been started takes connections before it answers, and carries out later what it was
+/// sent meanwhile.
+fn a_write_after_an_outage_is_sent_to_who_answers(colour: Colour) {
+    let server = Server::healthy_after(3, |peer| {
+        peer.request();
+        if peer.number < 3 {
+            return peer.reset();
+        }
+        peer.hang();
+    });
+    let client = colour.setup([server.url()]).policy(|policy| {
+        (policy.passes, policy.connect) = (Some(1), Some(ms(300)));
+    });
+    let client = client.build();
+    assert!(matches!(client.send(Get::new("/a")).unwrap_err().kind(), ErrorKind::Unavailable));
+    let push = || client.send(Push::new("/queue", "1"));
+    assert_eq!(push().unwrap_err().outcome(), Outcome::NotSent);
+    push().unwrap();
+    push().unwrap();
+    let read = "GET /v2/keys/a";
+    let write = "POST /v2/keys/queue";
+    assert_eq!(server.lines(), [read, read, PROBE, PROBE, write, write]);
 }
