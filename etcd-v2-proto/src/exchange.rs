@@ -123,8 +123,6 @@ impl<R: Request> Exchange<R> {
 
     fn read(&mut self, now: Duration, hop: &Hop, parts: Parts) -> State<R::Output> {
         let at = self.place(hop);
-        self.learned.is_answered = true;
-        self.route.budget().set_down(false);
         self.learned.preferred = at;
         let head = Head::read(&parts, self.request.accepts(parts.status));
         let limit = if head.accepted { self.policy.max_answer } else { self.policy.max_error_body };
@@ -285,6 +283,10 @@ impl<R: Request> Conversation for Exchange<R> {
     fn handle(&mut self, now: Duration, event: Event) {
         if matches!(&event, Event::Failed(failure) if failure.cause() == Cause::Stopped) {
             self.learned.preferred = self.after_late(now).unwrap_or(self.learned.preferred);
+        }
+        if matches!((&self.state, &event), (State::Asking { .. }, Event::Head(_))) {
+            self.learned.is_answered = true;
+            self.route.budget().set_down(false);
         }
         self.state = match (mem::replace(&mut self.state, State::Over), event) {
             (State::Vetting { began, .. }, Event::Head(head)) => {

@@ -103,8 +103,9 @@ pub struct Policy {
     /// server hashes the password for every request. 300 milliseconds.
     pub auth_allowance: Duration,
     /// The longest silence within the body of an answer, though not of a wait that has nothing to
-    /// tell yet. 10 seconds. Reads, which may ask elsewhere, begin with a tenth of it, or a second if that is more,
-    /// and bear twice as much with each pass.
+    /// tell yet. 10 seconds. Reads, which may ask elsewhere, bear less: of a single key as much as
+    /// [`read_head`](Self::read_head), four times as much with each pass, and of a tree a tenth of this, or a second if
+    /// that is more, and twice as much with each pass.
     pub silence: Option<Duration>,
     /// The largest answer to take, in bytes. 64 MiB; an answer of 100,000 keys has about 16. Of members, users,
     /// roles, statistics and the like it is 4 MiB, unless this is less.

@@ -11,8 +11,9 @@
 //! | wait | [`Policy::wait_head`] | the same |
 //! | write | [`Policy::write_head`] | the same |
 //!
-//! Within a body, whatever it is for may be silent for [`Policy::silence`], but reads, which may ask elsewhere, begin
-//! with a tenth of it, or a second if that is more, and bear twice as much with each pass.
+//! Within a body there may be silence for [`Policy::silence`]. But reads may ask elsewhere: one of a single key bears as
+//! much as it would for the head of a local read, and a listing begins with a tenth of that limit, or a second if that is
+//! more, and bears twice as much with each pass.
 //!
 //! Of what is left of the deadline, an attempt of the first pass leaves a share to each endpoint whose turn
 //! is yet to come: as much as it has itself, for reads, and for writes, which are patient, a little. So
@@ -109,12 +110,16 @@ fn within_pass(
 pub(super) fn within_body(policy: &Policy, purpose: Purpose, pass: u32) -> Option<Duration> {
     const SECOND: Duration = Duration::from_secs(1);
     let most = policy.silence?;
-    Some(match purpose {
+    let patience = match purpose {
         Purpose::Wait | Purpose::GuardedWrite | Purpose::Write => most,
-        Purpose::Read | Purpose::Listing | Purpose::QuorumRead | Purpose::QuorumListing => {
-            (most / 10).max(SECOND).saturating_mul(2_u32.saturating_pow(pass)).min(most)
+        Purpose::Read | Purpose::QuorumRead => {
+            policy.read_head.map_or(most, |head| head.saturating_mul(4_u32.saturating_pow(pass)))
         }
-    })
+        Purpose::Listing | Purpose::QuorumListing => {
+            (most / 10).max(SECOND).saturating_mul(2_u32.saturating_pow(pass))
+        }
+    };
+    Some(patience.min(most))
 }
 
 /// How long a pass that took so long is followed by nothing, at the least and at the most. `pass`

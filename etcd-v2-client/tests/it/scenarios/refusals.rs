@@ -180,14 +180,14 @@ fn request_line_that_is_too_long_for_a_server_is_explained(colour: Colour) {
     let key = "k".repeat(4097);
     let client = colour.client([server.url(), other.url()]);
     for error in
-        [client.send(Get::new(&key)).unwrap_err(), client.send(Set::new(&key, "1")).unwrap_err()]
+        [client.send(Set::new(&key, "1")).unwrap_err(), client.send(Get::new(&key)).unwrap_err()]
     {
         let ErrorKind::RequestLineTooLong { length, .. } = error.kind() else { panic!("{error}") };
         assert_eq!(*length, "GET /v2/keys/ HTTP/1.1\r\n".len() + 4097);
         let text = error.to_string();
         assert!(text.contains("4096") && text.contains("shorten"), "{text}");
     }
-    // The read was sent to both, the write to one.
+    // The write was sent to one, the read to both.
     assert_eq!(server.connections() + other.connections(), 3);
 
     let patient = Server::healthy();

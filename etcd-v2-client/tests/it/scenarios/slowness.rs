@@ -39,15 +39,15 @@ fn head_that_is_too_late_is_given_up_for_a_read_and_a_write(colour: Colour) {
         policy.late = None;
     });
     let client = client.build();
+    let (error, took) = timed(|| client.send(Set::new("/a", "1")).unwrap_err());
+    assert!(took >= ms(300) && took < ms(300) + MARGIN, "{took:?}");
+    assert!(error.is_timeout() && error.may_have_applied(), "{error}");
+
     let (error, took) = timed(|| client.send(Get::new("/a")).unwrap_err());
     assert!(took >= ms(200) && took < ms(200) + MARGIN, "{took:?}");
     let [attempt] = error.attempts() else { panic!("{}", error.detail()) };
     let ErrorKind::Failed(failure) = &attempt.kind else { panic!("{error}") };
     assert_eq!((failure.cause(), attempt.outcome), (Cause::TimedOut, Outcome::Unknown));
-
-    let (error, took) = timed(|| client.send(Set::new("/a", "1")).unwrap_err());
-    assert!(took >= ms(300) && took < ms(300) + MARGIN, "{took:?}");
-    assert!(error.is_timeout() && error.may_have_applied(), "{error}");
     assert_eq!((server.count(), server.connections()), (2, 2));
     server.until_closed(2);
 }
