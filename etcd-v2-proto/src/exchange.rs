@@ -2,7 +2,7 @@
 //!
 //! | state | event | next |
 //! |---|---|---|
-//! | vetting | head 503, or from another cluster | *not sent* |
+//! | vetting | head from another cluster, or 503 where there has to be a leader | *not sent* |
 //! | vetting | any other head | vetted |
 //! | vetted | chunk | vetted; too much: asking |
 //! | vetted | end | asking the same endpoint |
@@ -284,22 +284,22 @@ impl<R: Request> Conversation for Exchange<R> {
         if matches!(&event, Event::Failed(failure) if failure.cause() == Cause::Stopped) {
             self.learned.preferred = self.after_late(now).unwrap_or(self.learned.preferred);
         }
-        if matches!((&self.state, &event), (State::Asking { .. }, Event::Head(_))) {
+        if matches!(
+            (&self.state, &event),
+            (State::Vetting { .. } | State::Asking { .. }, Event::Head(_))
+        ) {
             self.learned.is_answered = true;
             self.route.budget().set_down(false);
         }
         self.state = match (mem::replace(&mut self.state, State::Over), event) {
-            (State::Vetting { began, .. }, Event::Head(head)) => {
-                match vetting::objection(&head, &self.route, &self.policy) {
-                    Some(kind) => self.fail(now, self.turns.position(), judge::unasked(kind)),
-                    None => {
-                        let (limit, length) =
-                            (self.policy.max_error_body, body_length(&head.headers));
-                        let body = Framer::new(limit, length);
-                        State::Vetted { began: began.unwrap_or(now), body }
-                    }
+            (State::Vetting { began, .. }, Event::Head(head)) => match self.objection(&head) {
+                Some(kind) => self.fail(now, self.turns.position(), judge::unasked(kind)),
+                None => {
+                    let (limit, length) = (self.policy.max_error_body, body_length(&head.headers));
+                    let body = Framer::new(limit, length);
+                    State::Vetted { began: began.unwrap_or(now), body }
                 }
-            }
+            },
             (State::Vetted { began, mut body }, Event::Chunk(chunk)) => match body.push(&chunk) {
                 Ok(()) if !body.is_whole() => State::Vetted { began, body },
                 _ => self.ask_vetted(),

@@ -11,7 +11,7 @@
 //! | waiting | a change | yield it if it is one that is asked for, idle |
 //! | checking | a change that had not been told | yield the gap, idle |
 //! | checking | a change | idle |
-//! | waiting | silence, of a member that lags behind | looking whether the index went back |
+//! | waiting, checking | silence, of a member that lags behind | looking whether the index went back |
 //! | waiting, checking | silence | idle |
 //! | waiting | the history is gone, for a single key | looking whether the key was touched |
 //! | waiting, checking | the history is gone | yield the gap, idle |
@@ -314,6 +314,9 @@ impl Conversation for Watch {
                 }
                 (State::Checking(_), Turn::Changed(change)) => self.checked(now, &change),
                 (State::Waiting(waiting), Turn::Silent) => self.silent(now, &waiting),
+                (State::Checking(_), Turn::Silent) if self.place.lags() => {
+                    self.ask(Question::WentBack, now)
+                }
                 (State::Checking(_), Turn::Silent) => (State::Idle, None),
                 (State::Waiting(_), Turn::Failed(error)) if error.is_history_cleared() => {
                     self.cleared(now, error.etcd().map_or(0, |refusal| refusal.index))

@@ -1,7 +1,7 @@
 //! One connection: hyper's handle, and the task that reads and writes.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::ptr;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
 use tokio::runtime;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, unconstrained};
 
 use crate::connect::BoxError;
 use crate::outgoing::Outgoing;
@@ -125,7 +125,8 @@ impl Connection {
             }
             // If the task ends on another thread just as a request is handed over, nobody takes that.
             let end = ready!(Pin::new(&mut self.task.0).poll(context)).unwrap_or(Ok(()));
-            Poll::Ready(match sent.as_mut().poll(context) {
+            // Whatever tokio lets a task do at a time may be used up by now.
+            Poll::Ready(match pin!(unconstrained(sent.as_mut())).poll(context) {
                 Poll::Ready(outcome) => outcome.map_err(|error| Refusal::told(error, Some(end))),
                 Poll::Pending => Err(Refusal { told: None, end: Some(end) }),
             })
@@ -143,7 +144,7 @@ impl Connection {
         let Refusal { told, end } = refusal;
         let refusal = match told {
             Some(told) => Some(*told),
-            None => match sent.poll(&mut Context::from_waker(Waker::noop())) {
+            None => match pin!(unconstrained(sent)).poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(outcome) => outcome.err(),
                 Poll::Pending => None,
             },
@@ -192,8 +193,6 @@ impl Drop for Task {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-
     use bytes::Bytes;
     use hyper::client::conn::http1::handshake;
     use hyper_util::rt::TokioIo;

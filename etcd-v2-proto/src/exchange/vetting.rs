@@ -38,22 +38,26 @@ impl Vetting {
     }
 }
 
-/// What speaks against an endpoint that answers the question like this. What is no answer of etcd's is found
-/// out with the request itself.
-pub(super) fn objection(head: &Parts, route: &Route, policy: &Policy) -> Option<ErrorKind> {
-    if policy.require_leader && head.status == StatusCode::SERVICE_UNAVAILABLE {
-        return Some(ErrorKind::NoLeader);
-    }
-    route.foreign(&Meta::from_headers(&head.headers)).filter(|_| !policy.any_cluster)
-}
-
 impl<R: Request> Exchange<R> {
+    /// What speaks against an endpoint that answers the question like this. What is no answer of etcd's is
+    /// found out with the request itself.
+    pub(super) fn objection(&self, head: &Parts) -> Option<ErrorKind> {
+        if self.needs_leader() && head.status == StatusCode::SERVICE_UNAVAILABLE {
+            return Some(ErrorKind::NoLeader);
+        }
+        let foreign = self.route.foreign(&Meta::from_headers(&head.headers));
+        foreign.filter(|_| !self.policy.any_cluster)
+    }
+
+    fn needs_leader(&self) -> bool {
+        self.policy.require_leader && self.encoded.consistency.is_some()
+    }
+
     /// Asks the endpoint at the present position, for its leader before if there has to be one, or if nobody
     /// knows whether it answers.
     pub(super) fn ask(&mut self) -> State<R::Output> {
-        let needs_leader = self.policy.require_leader && self.encoded.consistency.is_some();
         let needs_care = self.encoded.purpose == Purpose::Write && self.route.budget().is_down();
-        if needs_leader || needs_care {
+        if self.needs_leader() || needs_care {
             let question = Vetting::new(&self.route, self.turns.position()).map(Box::new);
             let vetting = question.map(|question| State::Vetting { question, began: None });
             self.or_invalid(vetting)
