@@ -65,6 +65,8 @@ pub(crate) fn is_page(content_type: &str) -> bool {
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, content_type, excerpt, is_cut } = self;
+        // The value of a header may have tabs in it.
+        let content_type = content_type.replace(char::is_control, " ");
         match self.likely() {
             Likely::TlsPort => write!(
                 f,
@@ -138,6 +140,7 @@ mod tests {
             (403, "no content type", " <!DOCTYPE html><p>", "a web page came"),
             (400, "text/plain", "bad", "400 Bad Request (text/plain), is that an etcd?: \"bad\""),
             (400, "text/htmlx", "é", "is that an etcd?"),
+            (410, "text/\tx", "", "410 Gone (text/ x)"),
         ] {
             let told = told(status, content_type, body);
             assert!(told.contains(says), "{told}");

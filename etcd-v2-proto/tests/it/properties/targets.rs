@@ -94,7 +94,8 @@ fn follow<R: Request>(
 /// Whether a target has this text in it, once what URLs leave out is gone.
 fn names(text: &str, target: &[u8]) -> bool {
     let kept: Vec<u8> = target.iter().copied().filter(|byte| *byte != b'\t').collect();
-    kept.windows(text.len()).any(|window| window == text.as_bytes())
+    // A host is told in small letters.
+    kept.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
 }
 
 /// Scheme, host and port.
