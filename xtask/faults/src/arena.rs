@@ -112,34 +112,29 @@ impl Arena {
 
     /// Who leads, once all members agree on it.
     pub(crate) fn leader(&self) -> Result<usize> {
-        let deadline = Instant::now() + LONGEST;
-        while Instant::now() < deadline {
-            let seen: Vec<_> = (0..MEMBERS).map(|member| self.leader_seen_by(member)).collect();
-            if let Some(leader) = seen[0]
-                && seen.iter().all(|other| *other == Some(leader))
-            {
-                return Ok(leader);
-            }
-            thread::sleep(PAUSE);
-        }
-        bail!("the members do not agree on a leader after {} s", LONGEST.as_secs())
+        self.agreed(None, PAUSE)
     }
 
     /// Who leads in place of this one, once the others agree on it.
     pub(crate) fn successor(&self, former: usize) -> Result<usize> {
+        self.agreed(Some(former), PAUSE / 5)
+    }
+
+    /// Who leads in the eyes of all but this one, which has no say and does not count; asked for with such pauses.
+    fn agreed(&self, without: Option<usize>, pause: Duration) -> Result<usize> {
         let deadline = Instant::now() + LONGEST;
-        let others = || (0..MEMBERS).filter(|member| *member != former);
+        let members = || (0..MEMBERS).filter(|member| Some(*member) != without);
         while Instant::now() < deadline {
-            let mut seen = others().map(|member| self.leader_seen_by(member));
+            let mut seen = members().map(|member| self.leader_seen_by(member));
             if let Some(Some(leader)) = seen.next()
-                && leader != former
+                && Some(leader) != without
                 && seen.all(|other| other == Some(leader))
             {
                 return Ok(leader);
             }
-            thread::sleep(PAUSE / 5);
+            thread::sleep(pause);
         }
-        bail!("the others have no leader after {} s", LONGEST.as_secs())
+        bail!("the members do not agree on a leader after {} s", LONGEST.as_secs())
     }
 
     /// Some member that does not lead.
