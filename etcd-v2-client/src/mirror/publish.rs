@@ -55,7 +55,6 @@ impl Conversation for Mirroring {
 
     fn handle(&mut self, now: Duration, event: Event) {
         self.mirror.handle(now, event);
-        self.hear();
     }
 
     fn detour(&self, now: Duration) -> Option<Detour> {
