@@ -96,7 +96,7 @@ fn growth(counts: &Counts) -> Vec<Bar> {
     }
     for (workload, what, most) in [
         ("decode", "decoding a listing", 10.5),
-        ("snapshot", "a snapshot of a mirror", 1.1),
+        ("snapshot", "a snapshot of a mirror", 1.01),
         ("apply", "a change of a mirror", 1.25),
     ] {
         let [large, small] = [100_000, 10_000].map(|files| format!("{workload}-{files}"));
