@@ -7,6 +7,7 @@ use etcd_v2_client::keys::Wait;
 use etcd_v2_client::{Code, GapReason};
 
 use super::patience::until;
+use super::relay::Relay;
 use super::servers::{self, watchers};
 use super::space::Space;
 
@@ -98,23 +99,31 @@ fn a_watch_that_waits_outlasts_any_number_of_changes(space: &Space) {
 /// A server tells nobody of them, and yet each takes its place.
 fn refreshes_use_up_the_history_too(space: &Space) {
     let lease = Duration::from_secs(1000);
-    let a_thousand_refreshes = || a_thousand_times(|_| _ = space.refresh("lease", lease).unwrap());
-    let _alone = servers::lock_alone();
+    let alone = servers::lock_alone();
     space.set_for("lease", "1", lease).unwrap();
     let start = space.set("dir/file", "1").unwrap();
     space.set("dir/file", "2").unwrap();
-    a_thousand_refreshes();
+    a_thousand_times(|_| _ = space.refresh("lease", lease).unwrap());
     let mut rested = space.keys.watch(Wait::new(space.at("dir")).recursive().since(&start));
     let error = rested.next().unwrap().unwrap_err();
     assert_eq!(error.gap().unwrap().reason, GapReason::HistoryCleared);
 
     // Who waits meanwhile is not concerned, however often the wait is begun anew.
-    let watching = space.with(|policy| policy.watch_idle = Some(Duration::from_millis(100)));
+    let relay = Relay::to(alone.endpoint());
+    let watching = space
+        .asking([relay.url()])
+        .with(|policy| policy.watch_idle = Some(Duration::from_millis(100)));
     let mut waiting = watching.keys.watch(Wait::new(space.at("dir")).recursive());
     let change = thread::scope(|scope| {
         let change = scope.spawn(|| waiting.change());
-        until("the watch waits", || watchers(space) == 1);
-        a_thousand_refreshes();
+        for _ in 0..11 {
+            for _ in 0..100 {
+                space.refresh("lease", lease).unwrap();
+            }
+            // Two waits in a row have to be silent: faster than that, a watch cannot follow.
+            let waits = relay.asked("wait=true");
+            until("the wait is begun anew", || relay.asked("wait=true") >= waits + 2);
+        }
         space.set("dir/file", "3").unwrap();
         change.join().unwrap()
     });
