@@ -182,15 +182,15 @@ impl<R: Request> Exchange<R> {
             return State::Failed(self.tally.too_late());
         }
         let (left, budget) = (self.limits.left(now), self.route.budget());
-        match self.turns.after(now, may_change, broke, left, budget) {
+        let next = self.turns.after(now, may_change, broke, left, budget);
+        let was_everybody_asked = self.turns.pass() > 0 || matches!(next, Next::Nobody);
+        if was_everybody_asked && !self.learned.is_answered {
+            budget.set_down(true);
+        }
+        match next {
             Next::Ask => self.ask(),
             Next::Rest(pause) => State::Resting { until: now.saturating_add(pause) },
-            Next::Nobody => {
-                if !self.learned.is_answered {
-                    budget.set_down(true);
-                }
-                State::Failed(self.tally.nobody())
-            }
+            Next::Nobody => State::Failed(self.tally.nobody()),
         }
     }
 

@@ -19,6 +19,7 @@ both!(
     error_lists_all_attempts_with_their_endpoints,
     deadline_ends_a_pause,
     a_write_after_an_outage_is_sent_to_who_answers,
+    a_write_after_a_read_that_met_its_deadline_is_sent_to_who_answers,
 );
 
 const MARGIN: Duration = Duration::from_secs(3);
@@ -172,4 +173,23 @@ fn a_write_after_an_outage_is_sent_to_who_answers(colour: Colour) {
     let read = "GET /v2/keys/a";
     let write = "POST /v2/keys/queue";
     assert_eq!(server.lines(), [read, read, PROBE, PROBE, write, write]);
+}
+
+fn a_write_after_a_read_that_met_its_deadline_is_sent_to_who_answers(colour: Colour) {
+    let server = Server::start(|peer| {
+        while let Some(seen) = peer.request() {
+            if seen.line().starts_with("GET /v2/keys") {
+                return peer.reset();
+            }
+            peer.write(plausible(&seen));
+        }
+    });
+    let client = colour.setup([server.url()]).policy(|policy| {
+        policy.read_deadline = Some(ms(700));
+    });
+    let client = client.build();
+    assert_eq!(client.send(Get::new("/a")).unwrap_err().outcome(), Outcome::Unknown);
+    let reads = server.count();
+    client.send(Push::new("/queue", "1")).unwrap();
+    assert_eq!(server.lines()[reads..], [PROBE, "POST /v2/keys/queue"]);
 }
