@@ -17,8 +17,8 @@ use crate::views::{Auth, Keys, Members, Space, Stats};
 /// A client of one etcd cluster, for asynchronous callers.
 ///
 /// It is cheap to clone; clones share the cluster, the connections and all that was learned. Calls
-/// need a tokio runtime if the transport is that of the feature `hyper`; run them in spawned tasks
-/// there, which is faster than in the root future of `#[tokio::main]`.
+/// need a tokio runtime if the transport is that of the feature `hyper`; spawned tasks get their answers
+/// somewhat sooner there than the root future of `#[tokio::main]`.
 ///
 /// Dropping the future of a call ends the call and closes its connection. A write may have been
 /// carried out then.

@@ -3,13 +3,14 @@
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_v2_proto::{AsyncBody, Failure, Stage};
 use http::Version;
-use hyper::body::{Body as _, Incoming};
+use hyper::Error;
+use hyper::body::{Body as _, Frame, Incoming};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -28,19 +29,29 @@ pub(crate) struct Body {
 /// Where the pieces come from.
 enum Source {
     /// A connection that may serve another request afterwards.
-    Kept(Connection, Arc<Pool>),
+    Kept(Box<Connection>, Arc<Pool>),
     /// A connection that ends with this answer.
-    Last(Connection),
+    Last(Box<Connection>),
     /// Nothing more is to come.
     Ended,
     /// The connection broke.
     Broken,
 }
 
+impl Source {
+    /// The one that is still read from.
+    const fn connection(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::Kept(connection, _) | Self::Last(connection) => Some(connection),
+            Self::Ended | Self::Broken => None,
+        }
+    }
+}
+
 impl Body {
     pub(crate) fn new(
         incoming: Incoming,
-        connection: Connection,
+        connection: Box<Connection>,
         pool: &Arc<Pool>,
         version: Version,
     ) -> Self {
@@ -54,6 +65,21 @@ impl Body {
         let mut body = Self { incoming, source, is_timed: false };
         body.look_for_the_end();
         body
+    }
+
+    /// The next frame, as soon as the connection has brought it.
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        let Some(connection) = self.source.connection() else { return Poll::Ready(None) };
+        connection.leave();
+        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(&mut nobody) {
+            return Poll::Ready(frame);
+        }
+        let _ = connection.poll(context);
+        Pin::new(&mut self.incoming).poll_frame(&mut nobody)
     }
 
     /// Gives the connection back as soon as the length of the body is reached.
@@ -75,12 +101,10 @@ impl Body {
         context: &mut Context<'_>,
         limit: Option<Duration>,
     ) -> Poll<Failure> {
-        let (Source::Kept(Connection { timer, .. }, _) | Source::Last(Connection { timer, .. })) =
-            &mut self.source
+        let (Some(Connection { timer, .. }), Some(limit)) = (self.source.connection(), limit)
         else {
             return Poll::Pending;
         };
-        let Some(limit) = limit else { return Poll::Pending };
         if !self.is_timed {
             if timer.is_new()
                 && let Err(error) = Handle::try_current()
@@ -110,7 +134,7 @@ impl AsyncBody for Body {
             }
         }
         loop {
-            match Pin::new(&mut self.incoming).poll_frame(context) {
+            match self.poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.is_timed = false;
                     self.look_for_the_end();

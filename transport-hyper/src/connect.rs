@@ -23,7 +23,7 @@ use crate::tunnel;
 
 /// Makes connections.
 pub(crate) trait Connect: fmt::Debug + Send + Sync {
-    /// Makes a connection as planned and leaves it to a task of the runtime.
+    /// Makes a connection as planned.
     fn connect<'a>(&'a self, plan: Plan<'a>, patience: &'a mut Patience<'_>) -> MakeConnection<'a>;
 }
 
@@ -43,7 +43,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) runtime: Handle,
 }
 
-type MakeConnection<'a> = Pin<Box<dyn Future<Output = Result<Connection, Failure>> + Send + 'a>>;
+type MakeConnection<'a> =
+    Pin<Box<dyn Future<Output = Result<Box<Connection>, Failure>> + Send + 'a>>;
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Forgets the type of a connector.
@@ -83,9 +84,9 @@ where
                 let shaken = patience.wait(Step::Handshake, shaking).await?;
                 let stream = shaken.map_err(Failure::before_send)?;
                 patience.check(Stage::BeforeSend)?;
-                return serve(stream, origin, http, &runtime).await;
+                return speak(stream, origin, http, &runtime).await;
             }
-            serve(Plain::new(stream, origin.is_https()), origin, http, &runtime).await
+            speak(Plain::new(stream, origin.is_https()), origin, http, &runtime).await
         })
     }
 }
@@ -119,19 +120,18 @@ where
     }
 }
 
-/// Has a task of the runtime speak HTTP.
-async fn serve<S>(
+/// Speaks HTTP over the stream.
+async fn speak<S>(
     stream: S,
     origin: Origin,
     http: &http1::Builder,
     runtime: &Handle,
-) -> Result<Connection, Failure>
+) -> Result<Box<Connection>, Failure>
 where
     S: Read + Write + Unpin + Send + 'static,
 {
-    let (sender, connection) = http.handshake(stream).await.map_err(Failure::before_send)?;
-    let task = runtime.spawn(connection);
-    Ok(Connection::new(origin, runtime.id(), sender, task))
+    let (sender, speaker) = http.handshake(stream).await.map_err(Failure::before_send)?;
+    Ok(Connection::new(origin, runtime.id(), sender, Box::pin(speaker)))
 }
 
 impl<C> fmt::Debug for Erased<C> {

@@ -44,7 +44,8 @@
 //! the next request to the same origin from the same runtime. Reading half a body and dropping it
 //! closes the socket, and so does dropping a call half-way; a wait therefore has a connection of its
 //! own for as long as it lasts. Unused connections are closed after a while
-//! ([`Builder::idle_timeout`]), by a task that exists only while there are some.
+//! ([`Builder::idle_timeout`]), or when their server closes them, by a task that exists only while there
+//! are some. Those in use need no task: they are read and written by whoever waits for the answer.
 //!
 //! A kept connection may be dead by the time it is used. Where it turns out to be before anything
 //! was written, the request goes out once more, on a new connection. In all other cases the failure
@@ -56,9 +57,8 @@
 //! (`enable_all`); without a runtime they fail, before sending. A transport may serve several
 //! runtimes, one after the other or at the same time: each uses the connections that it made.
 //!
-//! The fewest system calls (three a request) are made by a call from a spawned task; the future that
-//! is given to `block_on` costs one more on a current-thread runtime and much more on a
-//! multi-threaded one.
+//! A request takes three system calls, except in the future that is given to `block_on` of a multi-threaded
+//! runtime: there it takes two or three more, since the thread that runs it is not one that hears of answers.
 //!
 //! # Proxies
 //!
@@ -144,16 +144,19 @@ impl HyperTransport {
     }
 
     /// A connection from the pool that is known to be usable, as far as that can be known.
-    async fn reuse(&self, origin: &Origin, runtime: &Handle, now: Instant) -> Option<Connection> {
-        while let Some((connection, unused)) = self.pool.take(origin, runtime.id(), now) {
-            // A runtime that was kept busy has not yet heard that the server hung up, and the task of
-            // a connection that was in use a moment ago may have a step to go on another thread.
-            // Yielding gives both a chance.
+    async fn reuse(
+        &self,
+        origin: &Origin,
+        runtime: &Handle,
+        now: Instant,
+    ) -> Option<Box<Connection>> {
+        while let Some((mut connection, unused)) = self.pool.take(origin, runtime.id(), now) {
             if connection.is_ready() && unused < HEARSAY {
                 return Some(connection);
             }
+            // A runtime that was kept busy has not yet heard that the server hung up. Yielding gives it a chance.
             tokio::task::yield_now().await;
-            if connection.is_ready() {
+            if connection.is_still_ready() {
                 return Some(connection);
             }
         }
@@ -174,21 +177,17 @@ impl HyperTransport {
         let answer = patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
         match answer {
             Ok(response) => Ok(self.answer(connection, response, patience)),
-            Err(refusal) => {
-                let unanswered = connection.give_up(refusal, sent);
-                if unanswered.unwritten.is_none() {
-                    return Err(failure::after_send(unanswered.reason));
-                }
-                let end = pin!(unanswered.end());
-                Err(failure::before_send(patience.wait(Step::Connecting, end).await?))
-            }
+            Err(unanswered) => Err(match unanswered.unwritten {
+                Some(_) => failure::before_send(unanswered.reason),
+                None => failure::after_send(unanswered.reason),
+            }),
         }
     }
 
     /// Hands out the answer, and its connection with it unless there is nothing left to read.
     fn answer(
         &self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         response: http::Response<Incoming>,
         patience: Patience<'_>,
     ) -> Answer {
@@ -244,9 +243,8 @@ impl AsyncTransport for HyperTransport {
                     patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
                 match answer {
                     Ok(response) => return Ok(self.answer(connection, response, patience)),
-                    Err(refusal) => {
-                        let Unanswered { unwritten, reason, .. } =
-                            connection.give_up(refusal, sent);
+                    Err(unanswered) => {
+                        let Unanswered { unwritten, reason } = *unanswered;
                         // The connection was dead.
                         request = unwritten.ok_or_else(|| failure::after_send(reason))?;
                     }

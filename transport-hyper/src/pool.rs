@@ -1,8 +1,11 @@
 //! The connections that are not in use, by origin.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
@@ -32,8 +35,8 @@ pub(crate) struct Limits {
 struct State {
     /// A client talks to a handful of origins; looking through them is cheaper than hashing.
     shelves: Vec<Shelf>,
-    /// The task that closes what was not used for too long, while there is anything.
-    reaper: Option<AbortHandle>,
+    /// The task that closes what is not worth keeping, while there is anything.
+    keeper: Option<AbortHandle>,
 }
 
 /// The unused connections to one origin, the latest used at the end.
@@ -43,7 +46,7 @@ struct Shelf {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -58,7 +61,7 @@ impl Pool {
         origin: &Origin,
         runtime: runtime::Id,
         now: Instant,
-    ) -> Option<(Connection, Duration)> {
+    ) -> Option<(Box<Connection>, Duration)> {
         let mut state = self.lock();
         let shelf = state.shelves.iter_mut().find(|shelf| shelf.origin == *origin)?;
         let mut at = shelf.idle.len();
@@ -66,7 +69,7 @@ impl Pool {
             at -= 1;
             let idle = &shelf.idle[at];
             let unused = now.saturating_duration_since(idle.since);
-            if self.limits.are_over(&idle.connection, unused) {
+            if self.limits.idle_timeout.is_some_and(|limit| unused >= limit) {
                 shelf.idle.remove(at);
             } else if idle.connection.runtime == runtime {
                 return Some((shelf.idle.remove(at).connection, unused));
@@ -76,11 +79,13 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer was read to the end.
-    pub(crate) fn put(self: &Arc<Self>, connection: Connection) {
+    pub(crate) fn put(self: &Arc<Self>, mut connection: Box<Connection>) {
         let Limits { max_idle, max_idle_per_origin, .. } = self.limits;
-        if max_idle == 0 || max_idle_per_origin == 0 || connection.is_closed() {
+        let is_ready = connection.is_ready() || connection.is_still_ready();
+        if max_idle == 0 || max_idle_per_origin == 0 || !is_ready {
             return;
         }
+        connection.leave();
         let idle = Idle { connection, since: Instant::now() };
         let mut state = self.lock();
         let origin = &idle.connection.origin;
@@ -91,45 +96,46 @@ impl Pool {
                 }
                 shelf.idle.push(idle);
             }
-            None => {
-                // Without a time limit this is the only chance to forget origins.
-                state.retain(|idle| !idle.connection.is_closed());
-                state.shelves.push(Shelf { origin: origin.clone(), idle: vec![idle] });
-            }
+            None => state.shelves.push(Shelf { origin: origin.clone(), idle: vec![idle] }),
         }
         if state.count() > max_idle {
             state.remove_oldest();
         }
-        if let Some(timeout) = self.limits.idle_timeout {
-            self.watch_over(&mut state, timeout);
-        }
+        self.watch_over(&mut state);
     }
 
-    /// Starts the reaper, unless there is one. Without a runtime there is nobody to run it, and
+    /// Starts the keeper, unless there is one. Without a runtime there is nobody to run it, and
     /// connections are closed when the next one is asked for.
-    fn watch_over(self: &Arc<Self>, state: &mut State, timeout: Duration) {
+    fn watch_over(self: &Arc<Self>, state: &mut State) {
         // It is also finished when its runtime is gone.
-        if state.reaper.as_ref().is_none_or(AbortHandle::is_finished)
+        if state.keeper.as_ref().is_none_or(AbortHandle::is_finished)
             && let Ok(runtime) = Handle::try_current()
         {
-            let reaper = runtime.spawn(reap(Arc::downgrade(self), timeout));
-            state.reaper = Some(reaper.abort_handle());
+            state.keeper = Some(runtime.spawn(keep(Arc::downgrade(self))).abort_handle());
         }
     }
 
-    /// Closes what was not used for too long, and tells how long the next one has left. When nothing
-    /// is kept any more, the reaper ends.
-    fn evict(&self, timeout: Duration) -> Option<Duration> {
-        let now = Instant::now();
+    /// Closes what was not used for too long, or has ended, and tells how long nothing more is to be done unless
+    /// another connection ends. When nothing is kept any more, the keeper ends.
+    fn look_after(&self, context: &mut Context<'_>) -> Option<Duration> {
+        let (now, mut next) = (Instant::now(), FAR);
         let mut state = self.lock();
-        let unused = |idle: &Idle| now.saturating_duration_since(idle.since);
-        state.retain(|idle| !self.limits.are_over(&idle.connection, unused(idle)));
-        let oldest =
-            state.shelves.iter().flat_map(|shelf| &shelf.idle).map(|idle| idle.since).min();
-        if oldest.is_none() {
-            state.reaper = None;
+        state.retain(|idle| {
+            let unused = now.saturating_duration_since(idle.since);
+            let left = self.limits.idle_timeout.map_or(FAR, |limit| limit.saturating_sub(unused));
+            let restless = SETTLED.saturating_sub(unused);
+            let is_kept = !left.is_zero()
+                && (!restless.is_zero() || idle.connection.poll(context).is_pending());
+            if is_kept {
+                next = next.min(left).min(if restless.is_zero() { FAR } else { restless });
+            }
+            is_kept
+        });
+        if state.shelves.is_empty() {
+            state.keeper = None;
+            return None;
         }
-        oldest.map(|since| timeout.saturating_sub(now.saturating_duration_since(since)))
+        Some(next)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -150,26 +156,19 @@ impl State {
         }
     }
 
-    fn retain(&mut self, is_kept: impl Fn(&Idle) -> bool) {
+    fn retain(&mut self, mut is_kept: impl FnMut(&mut Idle) -> bool) {
         self.shelves.retain_mut(|shelf| {
-            shelf.idle.retain(&is_kept);
+            shelf.idle.retain_mut(&mut is_kept);
             !shelf.idle.is_empty()
         });
-    }
-}
-
-impl Limits {
-    /// Whether a connection is not worth keeping that was not used for so long.
-    fn are_over(&self, connection: &Connection, unused: Duration) -> bool {
-        connection.is_closed() || self.idle_timeout.is_some_and(|limit| unused >= limit)
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reaper) = mem::take(state).reaper {
-            reaper.abort();
+        if let Some(keeper) = mem::take(state).keeper {
+            keeper.abort();
         }
     }
 }
@@ -181,15 +180,26 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Closes connections as their time comes. It does not keep the pool alive.
-async fn reap(pool: Weak<Pool>, timeout: Duration) {
-    let mut pause = timeout;
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(next) = pool.upgrade().and_then(|pool| pool.evict(timeout)) else { return };
-        // Not more often than that, however many connections come and go.
-        pause = next.max(LEAST_PAUSE);
-    }
+/// Closes connections as their time comes, or as their servers close them. It does not keep the pool alive.
+async fn keep(pool: Weak<Pool>) {
+    // What was just put back is likely to be in use again by now.
+    tokio::time::sleep(SETTLED).await;
+    let mut pause = pin!(tokio::time::sleep(SETTLED));
+    poll_fn(|context| {
+        loop {
+            let next = pool.upgrade().and_then(|pool| pool.look_after(context));
+            let Some(next) = next else { return Poll::Ready(()) };
+            // Not more often than that, however many connections come and go.
+            pause.as_mut().reset(Instant::now() + next.max(LEAST_PAUSE));
+            ready!(pause.as_mut().poll(context));
+        }
+    })
+    .await;
 }
 
+/// Connections that were not used for so long are likely to be left for longer. Until then to listen to them costs
+/// more than it is worth.
+const SETTLED: Duration = Duration::from_secs(1);
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
+/// As good as never.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -51,7 +51,7 @@ impl Reach {
         proxy: Option<&Proxy>,
         runtime: Handle,
         patience: &mut Patience<'_>,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Box<Connection>, Failure> {
         // What is wrong with the plan, is so another time, too.
         let plan = self.plan(origin, proxy, runtime).map_err(Failure::unsupported)?;
         self.connector.connect(plan, patience).await

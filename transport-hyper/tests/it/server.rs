@@ -157,7 +157,6 @@ impl Peer {
     }
 
     /// Waits for bytes of any kind.
-    #[cfg(feature = "ring")]
     pub(crate) fn read_once(&mut self) -> Vec<u8> {
         let mut buffer = vec![0; 64 << 10];
         let length = self.stream.read(&mut buffer).unwrap();
