@@ -28,7 +28,8 @@ use crate::start::Start;
 
 /// One request and its answer; see the [module](self). Yields once, or finishes with an error.
 pub struct Call<R: Request> {
-    exchange: Exchange<R>,
+    /// It is large, and a call is handed on a few times before it begins.
+    exchange: Box<Exchange<R>>,
     /// For the pauses of a resolution.
     seed: u64,
     /// Whether a change that is like ours is ours.
@@ -40,7 +41,7 @@ impl<R: Request> Call<R> {
     /// A call that begins now.
     pub fn new(request: R, start: Start) -> Self {
         let Start { route, policy, seed, now } = start;
-        let exchange = Exchange::new(request, route, policy, seed, now);
+        let exchange = Box::new(Exchange::new(request, route, policy, seed, now));
         Self { exchange, seed, trusting: true, resolving: None }
     }
 
@@ -59,7 +60,7 @@ impl<R: Request> Call<R> {
 
     /// Within the deadline of a longer conversation.
     pub(crate) fn until(mut self, deadline: Option<Duration>) -> Self {
-        self.exchange = self.exchange.until(deadline);
+        self.exchange.end_by(deadline);
         self
     }
 

@@ -263,12 +263,12 @@ impl Meta {
     }
 }
 
-/// A header that is no number counts as missing: the write it came with did happen.
 /// An index that others can follow, as they do in every store.
 fn index(value: &HeaderValue) -> Option<u64> {
     number(value, 10).filter(|index| *index < u64::MAX)
 }
 
+/// A header that is no number counts as missing: the write it came with did happen.
 fn number(value: &HeaderValue, radix: u32) -> Option<u64> {
     let digits = value.as_bytes();
     let append = |number: u64, byte: &u8| {

@@ -12,8 +12,13 @@ use crate::start::Start;
 impl<R: Request> Exchange<R> {
     /// Within the deadline of a longer conversation.
     pub(crate) fn until(mut self, deadline: Option<Duration>) -> Self {
-        self.limits.end_by(deadline);
+        self.end_by(deadline);
         self
+    }
+
+    /// The same, for one that has its place already.
+    pub(crate) fn end_by(&mut self, deadline: Option<Duration>) {
+        self.limits.end_by(deadline);
     }
 
     /// When the call has to be over.
