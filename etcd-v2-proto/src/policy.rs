@@ -80,9 +80,9 @@ pub struct Policy {
     /// The longest pause of a watch between attempts that come to nothing. 1 second; the first one is 25
     /// milliseconds, each is twice as long as the one before, and all are shortened at random.
     pub watch_pause: Duration,
-    /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take
-    /// before the endpoint is [probed](crate::monitor), which tells whether it is worth to wait on. 250
-    /// milliseconds. `None` probes nobody for being late: a server that hangs is waited for until the
+    /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take, or
+    /// the body of a write or of such a read be silent, before the endpoint is [probed](crate::monitor),
+    /// which tells whether it is worth to wait on. 250 milliseconds. `None` probes nobody for being late: a server that hangs is waited for until the
     /// limits above.
     pub late: Option<Duration>,
     /// How often an endpoint is probed while watches at it are idle, however many. Every second, and never
