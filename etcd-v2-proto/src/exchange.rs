@@ -182,8 +182,9 @@ impl<R: Request> Exchange<R> {
             return State::Failed(self.tally.too_late());
         }
         let (left, budget) = (self.limits.left(now), self.route.budget());
+        let pass = self.turns.pass();
         let next = self.turns.after(now, may_change, broke, left, budget);
-        let was_everybody_asked = self.turns.pass() > 0 || matches!(next, Next::Nobody);
+        let was_everybody_asked = self.turns.pass() > pass || matches!(next, Next::Nobody);
         if was_everybody_asked && !self.learned.is_answered {
             budget.set_down(true);
         }

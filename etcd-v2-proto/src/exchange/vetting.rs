@@ -15,7 +15,7 @@ use crate::hop::Hop;
 use crate::judge::Verdict;
 use crate::members::Leader;
 use crate::policy::Policy;
-use crate::request::{Encoded, Meta, Purpose, Request};
+use crate::request::{Encoded, Meta, Request};
 
 /// The question for the leader, to one endpoint.
 #[derive(Debug)]
@@ -56,7 +56,8 @@ impl<R: Request> Exchange<R> {
     /// Asks the endpoint at the present position, for its leader before if there has to be one, or if nobody
     /// knows whether it answers.
     pub(super) fn ask(&mut self) -> State<R::Output> {
-        let needs_care = self.encoded.purpose == Purpose::Write && self.route.budget().is_down();
+        let once = !self.policy.may_repeat(self.encoded.purpose, Outcome::Unknown);
+        let needs_care = once && self.route.budget().is_down();
         if self.needs_leader() || needs_care {
             let question = Vetting::new(&self.route, self.turns.position()).map(Box::new);
             let vetting = question.map(|question| State::Vetting { question, began: None });

@@ -12,6 +12,8 @@ pub(crate) struct Driver {
     pub(crate) doing: Doing,
     /// Whether it is only the question for the leader.
     pub(crate) vetting: bool,
+    /// Whether a head has come for any request.
+    pub(crate) answered: bool,
     /// Whether some attempt may have been, or may yet be, carried out.
     pub(crate) maybe_applied: bool,
     /// Whether the answer at hand is a success.
@@ -40,6 +42,7 @@ impl Driver {
 
     /// What follows from an event, or from none.
     pub(crate) fn hear(&mut self, event: Option<&Event>) {
+        self.answered |= matches!((self.doing, event), (Doing::Sending, Some(Event::Head(_))));
         match (self.doing, event) {
             (Doing::Sending, Some(Event::Head(_))) if self.vetting => self.doing = Doing::Reading,
             (Doing::Sending | Doing::Reading, _) if self.vetting => {}

@@ -70,7 +70,7 @@ fn exchange<'a, R: Request<Output: Debug>>(
         Purpose::Read | Purpose::Listing => policy.read_deadline,
         _ => policy.write_deadline,
     };
-    let vets = policy.require_leader;
+    let (leader, once) = (policy.require_leader, once && writes && !guarded);
     let mut exchange = Exchange::new(request, route, policy, 1, Duration::ZERO);
     let mut driver = Driver::default();
     let mut now = Duration::ZERO;
@@ -88,8 +88,10 @@ fn exchange<'a, R: Request<Output: Debug>>(
         match action {
             Action::Send { request, .. } => {
                 driver.send(&request);
-                let again = once && writes && !guarded && driver.maybe_applied;
+                let again = once && driver.maybe_applied;
                 assert!(!again, "a write is sent that may have been applied: {driver:?}");
+                // Whether anybody answers at all is asked if nobody has answered yet.
+                let vets = leader || (once && !driver.answered);
                 assert!(!driver.vetting || vets, "nobody wants to know: {driver:?}");
             }
             Action::Read { .. } => driver.doing = Doing::Reading,
