@@ -72,14 +72,14 @@ impl Body {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let mut nobody = Context::from_waker(Waker::noop());
         let Some(connection) = self.source.connection() else { return Poll::Ready(None) };
-        connection.leave();
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(&mut nobody) {
+        let mut nobody = Context::from_waker(Waker::noop());
+        let mut take = || Pin::new(&mut self.incoming).poll_frame(&mut nobody);
+        if let Poll::Ready(frame) = connection.quietly(&mut take) {
             return Poll::Ready(frame);
         }
         let _ = connection.poll(context);
-        Pin::new(&mut self.incoming).poll_frame(&mut nobody)
+        connection.quietly(take)
     }
 
     /// Gives the connection back as soon as the length of the body is reached.

@@ -84,9 +84,9 @@ where
                 let shaken = patience.wait(Step::Handshake, shaking).await?;
                 let stream = shaken.map_err(Failure::before_send)?;
                 patience.check(Stage::BeforeSend)?;
-                return speak(stream, origin, http, &runtime).await;
+                return speak(stream, origin, http, runtime).await;
             }
-            speak(Plain::new(stream, origin.is_https()), origin, http, &runtime).await
+            speak(Plain::new(stream, origin.is_https()), origin, http, runtime).await
         })
     }
 }
@@ -125,13 +125,13 @@ async fn speak<S>(
     stream: S,
     origin: Origin,
     http: &http1::Builder,
-    runtime: &Handle,
+    runtime: Handle,
 ) -> Result<Box<Connection>, Failure>
 where
     S: Read + Write + Unpin + Send + 'static,
 {
     let (sender, speaker) = http.handshake(stream).await.map_err(Failure::before_send)?;
-    Ok(Connection::new(origin, runtime.id(), sender, Box::pin(speaker)))
+    Ok(Connection::new(origin, runtime, sender, Box::pin(speaker)))
 }
 
 impl<C> fmt::Debug for Erased<C> {

@@ -1,16 +1,14 @@
 //! One connection: hyper's handle, and what reads and writes.
 //!
 //! The latter is usually left to a task. Here it is polled by whoever waits for an answer, who is woken when one comes
-//! in any case: a task between them would cost each request two more switches. And who asks, and who finds that the
-//! connection has ended, are never two threads at the same time.
+//! in any case: a task between them would cost each request two more switches. And nobody else can end a connection
+//! while a request is handed over to it.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
@@ -18,10 +16,11 @@ use hyper::Error;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
-use tokio::runtime;
+use tokio::runtime::Handle;
 use tokio::task::unconstrained;
 
 use crate::connect::BoxError;
+use crate::listener::Listener;
 use crate::outgoing::Outgoing;
 use crate::timer::Timer;
 
@@ -49,8 +48,8 @@ impl PartialEq for Origin {
 /// A connection that is not shared with anybody; dropped, it closes at once.
 pub(crate) struct Connection {
     pub(crate) origin: Origin,
-    /// Whose it is. A runtime that is not run at present would leave a request lying.
-    pub(crate) runtime: runtime::Id,
+    /// Whose it is. One that is not run at present would leave a request lying.
+    pub(crate) runtime: Handle,
     /// For the limits of the answers.
     pub(crate) timer: Timer,
     sender: SendRequest<Outgoing>,
@@ -77,7 +76,7 @@ pub(crate) struct Unanswered {
 impl Connection {
     pub(crate) fn new(
         origin: Origin,
-        runtime: runtime::Id,
+        runtime: Handle,
         sender: SendRequest<Outgoing>,
         speaker: Speaker,
     ) -> Box<Self> {
@@ -91,11 +90,22 @@ impl Connection {
     /// nobody was told of it otherwise.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let Some(speaker) = &mut self.speaker else { return Poll::Ready(Ok(())) };
-        self.listener.set(context.waker());
+        self.listener.listen(context.waker());
         let end = ready!(speaker.as_mut().poll(&mut Context::from_waker(&self.waker)));
         // Dropped, it gives back what it has not taken yet.
         self.speaker = None;
         Poll::Ready(end)
+    }
+
+    /// Does something that may wake who polled it last, though that one does it. If nothing comes of it, whoever would
+    /// have been woken otherwise is.
+    pub(crate) fn quietly<T>(&self, act: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        self.listener.turn_away();
+        let done = act();
+        if done.is_pending() {
+            self.listener.turn_back();
+        }
+        done
     }
 
     /// Whether the next request can be written here and now, by what was heard so far.
@@ -105,7 +115,14 @@ impl Connection {
 
     /// The same, by what there is to be heard.
     pub(crate) fn is_still_ready(&mut self) -> bool {
-        self.poll(&mut Context::from_waker(Waker::noop())).is_pending() && self.is_ready()
+        let mut look = pin!(unconstrained(poll_fn(|context| self.poll(context))));
+        let ended = look.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        ended.is_pending() && self.is_ready()
+    }
+
+    /// Wakes nobody any more, until it is polled again.
+    pub(crate) fn rest(&self) {
+        self.listener.leave();
     }
 
     /// Hands a request over, which is written while [`answer`](Self::answer) waits for what becomes of it.
@@ -113,13 +130,7 @@ impl Connection {
         &mut self,
         request: Request<Outgoing>,
     ) -> impl Future<Output = Outcome> + use<> {
-        self.leave();
         self.sender.try_send_request(request)
-    }
-
-    /// Wakes nobody any more, until it is polled again.
-    pub(crate) fn leave(&self) {
-        self.listener.is_gone.store(true, Ordering::Release);
     }
 
     /// Waits for the head of the answer.
@@ -139,6 +150,7 @@ impl Connection {
             match (outcome, end) {
                 (Poll::Ready(Ok(response)), _) => Poll::Ready(Ok(response)),
                 (Poll::Ready(Err(error)), end) => Poll::Ready(Err(Unanswered::told(error, end))),
+                // hyper gives an answer before it ends; should it ever not, nothing is waited for.
                 (Poll::Pending, Poll::Ready(end)) => Poll::Ready(Err(Unanswered::untold(end))),
                 (Poll::Pending, Poll::Pending) => Poll::Pending,
             }
@@ -168,105 +180,4 @@ impl Unanswered {
 
 fn has_a_cause(error: &BoxError) -> bool {
     error.source().is_some_and(|source| source.is::<Error>())
-}
-
-/// Who polled a connection last. It is not the waker of that one that hyper gets: a request that is handed over, or a
-/// piece of a body that is taken, would wake, for nothing, the very task that does so.
-#[derive(Default)]
-struct Listener {
-    waker: Mutex<Option<Waker>>,
-    is_gone: AtomicBool,
-}
-
-impl Listener {
-    fn set(&self, waker: &Waker) {
-        match &mut *self.lock() {
-            Some(listener) => listener.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        self.is_gone.store(false, Ordering::Release);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wake for Listener {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.is_gone.load(Ordering::Acquire) {
-            return;
-        }
-        let waker = self.lock().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("origin", &self.origin).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-
-    use bytes::Bytes;
-    use hyper::client::conn::http1::handshake;
-    use hyper_util::rt::TokioIo;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::runtime::Handle;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn request() -> Request<Outgoing> {
-        let request = Request::get("http://etcd.test/").body(Bytes::new()).unwrap();
-        crate::outgoing::split(request, None).unwrap().1
-    }
-
-    #[tokio::test]
-    async fn only_an_answer_wakes_who_waits_for_it() {
-        let (mut server, stream) = tokio::io::duplex(1024);
-        let (sender, speaker) = handshake(TokioIo::new(stream)).await.unwrap();
-        let origin =
-            Origin { scheme: Scheme::HTTP, authority: Authority::from_static("etcd.test") };
-        let runtime = Handle::current().id();
-        let mut connection = Connection::new(origin, runtime, sender, Box::pin(speaker));
-        let woken = Arc::<Woken>::default();
-        let waker = Waker::from(Arc::clone(&woken));
-        let mut context = Context::from_waker(&waker);
-        for number in 0..3 {
-            {
-                let mut sent = pin!(connection.send(request()));
-                let mut answer = pin!(connection.answer(sent.as_mut()));
-                assert!(answer.as_mut().poll(&mut context).is_pending());
-                assert_eq!(woken.0.load(Ordering::SeqCst), number, "handing it over wakes nobody");
-                assert!(server.read(&mut [0; 1024]).await.unwrap() > 0);
-                server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-                assert_eq!(woken.0.load(Ordering::SeqCst), number + 1);
-                assert!(answer.as_mut().poll(&mut context).is_ready());
-            }
-            assert!(connection.is_ready());
-        }
-        connection.leave();
-        drop(server);
-        assert_eq!(woken.0.load(Ordering::SeqCst), 3, "who has left is not woken either");
-        assert!(!connection.is_still_ready());
-    }
 }

@@ -57,8 +57,9 @@
 //! (`enable_all`); without a runtime they fail, before sending. A transport may serve several
 //! runtimes, one after the other or at the same time: each uses the connections that it made.
 //!
-//! A request takes three system calls, except in the future that is given to `block_on` of a multi-threaded
-//! runtime: there it takes two or three more, since the thread that runs it is not one that hears of answers.
+//! A small request without TLS takes three system calls, except in the future that is given to `block_on` of a
+//! multi-threaded runtime: there it takes two or three more, since the thread that runs it is not one that hears of
+//! answers.
 //!
 //! # Proxies
 //!
@@ -106,6 +107,8 @@ mod builder;
 mod connect;
 mod connection;
 mod failure;
+mod keeper;
+mod listener;
 mod outgoing;
 mod patience;
 mod plain;
@@ -288,5 +291,5 @@ impl fmt::Debug for HyperTransport {
     }
 }
 
-/// What was heard of a connection within this time is taken to be still true.
+/// What is known of a connection that was put back within this time is taken to be still true.
 const HEARSAY: Duration = Duration::from_millis(10);

@@ -1,18 +1,16 @@
 //! The connections that are not in use, by origin.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::mem;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
-use tokio::runtime::{self, Handle};
-use tokio::task::AbortHandle;
+use tokio::runtime;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Origin};
+use crate::keeper::{self, Keeper, Tending};
 
 /// Keeps connections for the next request to the same origin.
 pub(crate) struct Pool {
@@ -35,8 +33,8 @@ pub(crate) struct Limits {
 struct State {
     /// A client talks to a handful of origins; looking through them is cheaper than hashing.
     shelves: Vec<Shelf>,
-    /// The task that closes what is not worth keeping, while there is anything.
-    keeper: Option<AbortHandle>,
+    /// Who looks after them, one for each runtime that has any.
+    keepers: Vec<Keeper>,
 }
 
 /// The unused connections to one origin, the latest used at the end.
@@ -50,6 +48,7 @@ struct Idle {
     since: Instant,
 }
 
+// A connection is dropped when the lock is free again: that takes a while, and may be anybody's code.
 impl Pool {
     pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, state: Mutex::default() }
@@ -64,78 +63,56 @@ impl Pool {
     ) -> Option<(Box<Connection>, Duration)> {
         let mut state = self.lock();
         let shelf = state.shelves.iter_mut().find(|shelf| shelf.origin == *origin)?;
-        let mut at = shelf.idle.len();
-        while at > 0 {
-            at -= 1;
-            let idle = &shelf.idle[at];
-            let unused = now.saturating_duration_since(idle.since);
-            if self.limits.idle_timeout.is_some_and(|limit| unused >= limit) {
-                shelf.idle.remove(at);
-            } else if idle.connection.runtime == runtime {
-                return Some((shelf.idle.remove(at).connection, unused));
-            }
-        }
-        None
+        let at = shelf.idle.iter().rposition(|idle| idle.is_of(runtime))?;
+        let Idle { connection, since } = shelf.idle.remove(at);
+        drop(state);
+        let unused = now.saturating_duration_since(since);
+        // If it was not used for too long, so were the others, and are about to be closed.
+        let is_over = self.limits.idle_timeout.is_some_and(|limit| unused >= limit);
+        (!is_over).then_some((connection, unused))
     }
 
     /// Keeps a connection whose last answer was read to the end.
     pub(crate) fn put(self: &Arc<Self>, mut connection: Box<Connection>) {
-        let Limits { max_idle, max_idle_per_origin, .. } = self.limits;
+        let Limits { max_idle, max_idle_per_origin, idle_timeout } = self.limits;
         let is_ready = connection.is_ready() || connection.is_still_ready();
         if max_idle == 0 || max_idle_per_origin == 0 || !is_ready {
             return;
         }
-        connection.leave();
-        let idle = Idle { connection, since: Instant::now() };
+        connection.rest();
+        let since = Instant::now();
         let mut state = self.lock();
-        let origin = &idle.connection.origin;
-        match state.shelves.iter_mut().find(|shelf| shelf.origin == *origin) {
-            Some(shelf) => {
-                if shelf.idle.len() >= max_idle_per_origin {
-                    shelf.idle.remove(0);
-                }
-                shelf.idle.push(idle);
-            }
-            None => state.shelves.push(Shelf { origin: origin.clone(), idle: vec![idle] }),
-        }
-        if state.count() > max_idle {
-            state.remove_oldest();
-        }
-        self.watch_over(&mut state);
+        let call = keeper::call(&mut state.keepers, &connection.runtime, since, idle_timeout);
+        let surplus = state.put(Idle { connection, since }, max_idle, max_idle_per_origin);
+        drop(state);
+        drop(surplus);
+        call.make(self);
     }
 
-    /// Starts the keeper, unless there is one. Without a runtime there is nobody to run it, and
-    /// connections are closed when the next one is asked for.
-    fn watch_over(self: &Arc<Self>, state: &mut State) {
-        // It is also finished when its runtime is gone.
-        if state.keeper.as_ref().is_none_or(AbortHandle::is_finished)
-            && let Ok(runtime) = Handle::try_current()
-        {
-            state.keeper = Some(runtime.spawn(keep(Arc::downgrade(self))).abort_handle());
-        }
+    /// Closes what was not used for too long, or has ended, of the connections of this runtime, on behalf of its
+    /// keeper, and tells when there is more to do. When none is left, the keeper is not needed any more.
+    pub(crate) fn look_after(
+        &self,
+        runtime: runtime::Id,
+        context: &mut Context<'_>,
+    ) -> Option<Instant> {
+        let mut tending = Tending::new(self.limits.idle_timeout, context);
+        let mut state = self.lock();
+        let over = state
+            .remove(|idle| idle.is_of(runtime) && !tending.keeps(&mut idle.connection, idle.since));
+        let next = tending.end(&mut state.keepers, runtime);
+        drop(state);
+        drop(over);
+        next
     }
 
-    /// Closes what was not used for too long, or has ended, and tells how long nothing more is to be done unless
-    /// another connection ends. When nothing is kept any more, the keeper ends.
-    fn look_after(&self, context: &mut Context<'_>) -> Option<Duration> {
-        let (now, mut next) = (Instant::now(), FAR);
+    /// Closes what a runtime has left behind.
+    pub(crate) fn forget(&self, runtime: runtime::Id) {
         let mut state = self.lock();
-        state.retain(|idle| {
-            let unused = now.saturating_duration_since(idle.since);
-            let left = self.limits.idle_timeout.map_or(FAR, |limit| limit.saturating_sub(unused));
-            let restless = SETTLED.saturating_sub(unused);
-            let is_kept = !left.is_zero()
-                && (!restless.is_zero() || idle.connection.poll(context).is_pending());
-            if is_kept {
-                next = next.min(left).min(if restless.is_zero() { FAR } else { restless });
-            }
-            is_kept
-        });
-        if state.shelves.is_empty() {
-            state.keeper = None;
-            return None;
-        }
-        Some(next)
+        state.keepers.retain(|keeper| keeper.runtime != runtime);
+        let over = state.remove(|idle| idle.is_of(runtime));
+        drop(state);
+        drop(over);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -144,32 +121,53 @@ impl Pool {
 }
 
 impl State {
+    /// Keeps one, instead of another one if there are that many.
+    fn put(&mut self, idle: Idle, max_idle: usize, max_idle_per_origin: usize) -> Option<Idle> {
+        let origin = &idle.connection.origin;
+        let mut surplus = None;
+        match self.shelves.iter_mut().find(|shelf| shelf.origin == *origin) {
+            Some(shelf) => {
+                if shelf.idle.len() >= max_idle_per_origin {
+                    surplus = Some(shelf.idle.remove(0));
+                }
+                shelf.idle.push(idle);
+            }
+            None => self.shelves.push(Shelf { origin: origin.clone(), idle: vec![idle] }),
+        }
+        if self.count() > max_idle { self.remove_oldest() } else { surplus }
+    }
+
     fn count(&self) -> usize {
         self.shelves.iter().map(|shelf| shelf.idle.len()).sum()
     }
 
     /// Removes the connection that was not used for the longest time.
-    fn remove_oldest(&mut self) {
+    fn remove_oldest(&mut self) -> Option<Idle> {
         let filled = self.shelves.iter_mut().filter(|shelf| !shelf.idle.is_empty());
-        if let Some(shelf) = filled.min_by_key(|shelf| shelf.idle[0].since) {
-            shelf.idle.remove(0);
-        }
+        filled.min_by_key(|shelf| shelf.idle[0].since).map(|shelf| shelf.idle.remove(0))
     }
 
-    fn retain(&mut self, mut is_kept: impl FnMut(&mut Idle) -> bool) {
+    /// Removes all of which this is so.
+    fn remove(&mut self, mut is_over: impl FnMut(&mut Idle) -> bool) -> Vec<Idle> {
+        let mut removed = Vec::new();
         self.shelves.retain_mut(|shelf| {
-            shelf.idle.retain_mut(&mut is_kept);
+            removed.extend(shelf.idle.extract_if(.., &mut is_over));
             !shelf.idle.is_empty()
         });
+        removed
+    }
+}
+
+impl Idle {
+    fn is_of(&self, runtime: runtime::Id) -> bool {
+        self.connection.runtime.id() == runtime
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keeper) = mem::take(state).keeper {
-            keeper.abort();
-        }
+        mem::take(&mut state.keepers).into_iter().for_each(Keeper::dismiss);
     }
 }
 
@@ -179,27 +177,3 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool").field("limits", &self.limits).field("idle", &idle).finish()
     }
 }
-
-/// Closes connections as their time comes, or as their servers close them. It does not keep the pool alive.
-async fn keep(pool: Weak<Pool>) {
-    // What was just put back is likely to be in use again by now.
-    tokio::time::sleep(SETTLED).await;
-    let mut pause = pin!(tokio::time::sleep(SETTLED));
-    poll_fn(|context| {
-        loop {
-            let next = pool.upgrade().and_then(|pool| pool.look_after(context));
-            let Some(next) = next else { return Poll::Ready(()) };
-            // Not more often than that, however many connections come and go.
-            pause.as_mut().reset(Instant::now() + next.max(LEAST_PAUSE));
-            ready!(pause.as_mut().poll(context));
-        }
-    })
-    .await;
-}
-
-/// Connections that were not used for so long are likely to be left for longer. Until then to listen to them costs
-/// more than it is worth.
-const SETTLED: Duration = Duration::from_secs(1);
-const LEAST_PAUSE: Duration = Duration::from_millis(10);
-/// As good as never.
-const FAR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -240,6 +240,22 @@ async fn unused_connections_are_closed_while_the_client_is_quiet() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn unused_connections_are_closed_as_soon_as_the_limit_says() {
+    let clock = Clock::hold();
+    let server = Server::echo();
+    let transport =
+        HyperTransport::builder().idle_timeout(Some(Duration::from_millis(200))).build();
+    for number in 1..3 {
+        ask(&transport, get(&server, "/a")).await.unwrap();
+        clock.advance(Duration::from_millis(150)).await;
+        ask(&transport, get(&server, "/a")).await.unwrap();
+        assert_eq!((server.accepted(), server.closed()), (number, number - 1));
+        clock.advance(Duration::from_millis(250)).await;
+        eventually("it is closed", || server.closed() == number).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_in_use_are_not_evicted() {
     let clock = Clock::hold();
     let server = Server::echo();

@@ -20,6 +20,8 @@ fn connections_of_a_runtime_that_is_gone_are_dead() {
         runtime.block_on(ask(&transport, put(&server, "/a"))).unwrap();
         runtime.block_on(ask(&transport, put(&server, "/a"))).unwrap();
         assert_eq!((server.accepted(), server.saw("/a")), (number, 2 * number));
+        drop(runtime);
+        assert!(format!("{transport:?}").contains("idle: 0"), "nothing of it is kept open");
     }
 }
 

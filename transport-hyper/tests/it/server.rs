@@ -194,6 +194,11 @@ impl Peer {
         let _ = self.stream.socket().shutdown(Shutdown::Both);
     }
 
+    /// Says that nothing more comes from here.
+    pub(crate) fn finish(&mut self) {
+        let _ = self.stream.socket().shutdown(Shutdown::Write);
+    }
+
     /// Closes with a reset.
     pub(crate) fn reset(&mut self) {
         let socket = socket2::SockRef::from(self.stream.socket());

@@ -1,8 +1,8 @@
 //! Kept connections that are dead when they are used: what is said about it, and that nothing is
 //! sent twice.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use etcd_v2_proto::{AsyncTransport, Cause, ConnectionError, Interrupt, Stage, Timing};
@@ -11,7 +11,7 @@ use transport_hyper::HyperTransport;
 use crate::clock::Clock;
 use crate::connectors::Mortal;
 use crate::server::{Peer, Server};
-use crate::{ask, get, put, rest, tasks};
+use crate::{ask, eventually, get, put, rest, tasks};
 
 /// Ends the first connection after one answer, when it is told to, and says so.
 fn ends_on_demand(end: fn(&mut Peer)) -> (Server, impl Fn()) {
@@ -214,4 +214,31 @@ async fn nothing_is_sent_twice_by_several_threads() {
             call.await.unwrap();
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_servers_close_between_uses_are_closed_here_as_well() {
+    let clock = Clock::hold();
+    let ((tell, demand), closed) = (mpsc::channel::<()>(), Arc::new(AtomicUsize::new(0)));
+    let (demand, count) = (Mutex::new(demand), Arc::clone(&closed));
+    let server = Server::start(move |peer| {
+        for _ in 0..3 {
+            peer.request();
+            peer.answer("hi");
+        }
+        demand.lock().unwrap().recv().unwrap();
+        peer.finish();
+        peer.drain();
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let transport = HyperTransport::builder().idle_timeout(None).build();
+    // It is listened to while it is not in use, used again, and left once more.
+    for _ in 0..3 {
+        ask(&transport, get(&server, "/a")).await.unwrap();
+        clock.advance(Duration::from_secs(5)).await;
+    }
+    tell.send(()).unwrap();
+    eventually("it is closed", || closed.load(Ordering::SeqCst) == 1).await;
+    eventually("it is forgotten", || format!("{transport:?}").contains("idle: 0")).await;
+    assert_eq!(server.accepted(), 1);
 }
