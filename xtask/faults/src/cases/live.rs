@@ -15,7 +15,8 @@ static ETCD: LazyLock<PathBuf> = LazyLock::new(|| xtask::obtain(None).unwrap());
 
 /// The figures of one run of each case with each client, all in the same cluster.
 fn run(cases: &[&'static Case]) -> Vec<(&'static Case, Colour, Figures)> {
-    let mut arena = Arena::start(&ETCD, false).unwrap();
+    let links = cases.iter().any(|case| case.links);
+    let mut arena = Arena::start(&ETCD, links).unwrap();
     let mut results = Vec::new();
     for case in cases {
         for colour in Colour::BOTH {
@@ -37,8 +38,8 @@ fn run(cases: &[&'static Case]) -> Vec<(&'static Case, Colour, Figures)> {
 
 #[test]
 fn controls_are_caught() {
-    /// A stale read happens or not, as the members happen to be late: a control is caught if one of so
-    /// many runs shows it.
+    /// A stale read is seen or not, as the callers happen to read: a control is caught if one of so many
+    /// runs shows it.
     const RUNS: usize = 10;
     for control in [&histories::LOCAL_READS, &answers::AT_LEAST_ONCE, &watches::OFF_BY_ONE] {
         let mut caught = Vec::new();
