@@ -108,7 +108,7 @@ impl<'a, 'b> Tending<'a, 'b> {
             keepers.swap_remove(at);
             return None;
         }
-        // Not more often than that, however many connections come and go.
+        // By the clock not more often than that, however many connections come and go.
         let next = self.next.unwrap_or_else(|| self.now + first_look(self.idle_timeout));
         keeper.looks = next.max(self.now + LEAST_PAUSE);
         keeper.waker = Some(self.context.waker().clone());
