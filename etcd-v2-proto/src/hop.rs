@@ -43,7 +43,7 @@ impl Hop {
         let mut request = Request::new(Bytes::new());
         request.method_mut().clone_from(&encoded.method);
         request.uri_mut().clone_from(&self.uri);
-        let mut headers = HeaderMap::with_capacity(HEADERS);
+        let mut headers = HeaderMap::with_capacity(4);
         headers.insert(header::HOST, self.host.clone());
         headers.insert(header::USER_AGENT, policy.user_agent.header());
         if self.position.is_some()
@@ -68,9 +68,6 @@ impl Hop {
         (length > LONGEST && self.uri.scheme_str() == Some("http")).then_some(length)
     }
 }
-
-/// As many as etcd's answers have. hyper puts those where the request's were, which are fewer.
-const HEADERS: usize = 8;
 
 /// Whether this status can be followed with method and body: 301, 302, 307 and 308.
 pub(crate) const fn is_followable(status: StatusCode) -> bool {
