@@ -48,13 +48,13 @@ impl PartialEq for Origin {
 /// A connection that is not shared with anybody; dropped, it closes at once.
 pub(crate) struct Connection {
     pub(crate) origin: Origin,
-    /// Whose it is. One that is not run at present would leave a request lying.
+    /// Whose it is. A runtime that is not run at present would leave a request lying.
     pub(crate) runtime: Handle,
     /// For the limits of the answers.
     pub(crate) timer: Timer,
-    sender: SendRequest<Outgoing>,
-    /// Reads and writes, until the connection has ended.
+    /// Reads and writes, until the connection has ended. It is dropped before the sender, which would wake it.
     speaker: Option<Speaker>,
+    sender: SendRequest<Outgoing>,
     listener: Arc<Listener>,
     /// Wakes the listener.
     waker: Waker,
@@ -89,12 +89,21 @@ impl Connection {
     /// Reads and writes what can be read and written. Becomes ready when the connection has ended, with the reason, if
     /// nobody was told of it otherwise.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        let Some(speaker) = &mut self.speaker else { return Poll::Ready(Ok(())) };
-        self.listener.listen(context.waker());
-        let end = ready!(speaker.as_mut().poll(&mut Context::from_waker(&self.waker)));
+        let end = ready!(self.speak(context));
         // Dropped, it gives back what it has not taken yet.
         self.speaker = None;
         Poll::Ready(end)
+    }
+
+    /// Whether it has ended, or is about to. If not, whoever asks is woken when it may.
+    pub(crate) fn is_ending(&mut self, context: &mut Context<'_>) -> bool {
+        self.speak(context).is_ready() || !self.is_ready()
+    }
+
+    fn speak(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let Some(speaker) = &mut self.speaker else { return Poll::Ready(Ok(())) };
+        self.listener.listen(context.waker());
+        speaker.as_mut().poll(&mut Context::from_waker(&self.waker))
     }
 
     /// Does something that may wake who polled it last, though that one does it. If nothing comes of it, whoever would

@@ -89,15 +89,23 @@ impl<'a, 'b> Tending<'a, 'b> {
 
     /// Whether a connection is worth keeping that has not been used since.
     pub(crate) fn keeps(&mut self, connection: &mut Connection, since: Instant) -> bool {
-        let end = since + self.idle_timeout.map_or(FAR, |limit| limit.min(FAR));
         let settled = since + SETTLED;
         let is_settled = settled <= self.now;
-        if end <= self.now || (is_settled && connection.poll(self.context).is_ready()) {
+        if self.is_over(since) || (is_settled && connection.is_ending(self.context)) {
             return false;
         }
-        let look = if is_settled { end } else { end.min(settled) };
-        self.next = self.next.into_iter().chain([look]).min();
+        let look = if is_settled { self.now + FAR } else { settled };
+        self.next = self.next.into_iter().chain([look]).chain(self.end_of(since)).min();
         true
+    }
+
+    /// Whether a connection has not been used for too long.
+    pub(crate) fn is_over(&self, since: Instant) -> bool {
+        self.end_of(since).is_some_and(|end| end <= self.now)
+    }
+
+    fn end_of(&self, since: Instant) -> Option<Instant> {
+        self.idle_timeout.and_then(|limit| since.checked_add(limit))
     }
 
     /// When to look again, if there is anything to look after, or was a moment ago.
@@ -108,8 +116,8 @@ impl<'a, 'b> Tending<'a, 'b> {
             keepers.swap_remove(at);
             return None;
         }
-        // By the clock not more often than that, however many connections come and go.
         let next = self.next.unwrap_or_else(|| self.now + first_look(self.idle_timeout));
+        // By the clock not more often than that, however many connections come and go.
         keeper.looks = next.max(self.now + LEAST_PAUSE);
         keeper.waker = Some(self.context.waker().clone());
         Some(keeper.looks)
@@ -132,7 +140,7 @@ async fn keep(mut duty: Duty) {
     duty.pool = Weak::new();
 }
 
-/// Dropped before it is done, it leaves nothing behind.
+/// Dropped before it is done, because the runtime goes, it closes what that leaves behind.
 struct Duty {
     pool: Weak<Pool>,
     runtime: runtime::Id,
@@ -148,12 +156,12 @@ impl Drop for Duty {
 
 /// When a connection is looked at that was put back just now.
 fn first_look(idle_timeout: Option<Duration>) -> Duration {
-    idle_timeout.map_or(SETTLED, |limit| limit.min(SETTLED))
+    idle_timeout.map_or(SETTLED, |limit| limit.clamp(LEAST_PAUSE, SETTLED))
 }
 
 /// Connections that were not used for so long are likely to be left for longer. Until then to listen to them costs
 /// more than it is worth.
 const SETTLED: Duration = Duration::from_secs(1);
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
-/// As good as never.
+/// When there is nothing to look for.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);

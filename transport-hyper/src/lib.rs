@@ -151,7 +151,7 @@ impl HyperTransport {
         &self,
         origin: &Origin,
         runtime: &Handle,
-        now: Instant,
+        mut now: Instant,
     ) -> Option<Box<Connection>> {
         while let Some((mut connection, unused)) = self.pool.take(origin, runtime.id(), now) {
             if connection.is_ready() && unused < HEARSAY {
@@ -162,6 +162,7 @@ impl HyperTransport {
             if connection.is_still_ready() {
                 return Some(connection);
             }
+            now = Instant::now();
         }
         None
     }

@@ -57,7 +57,7 @@ impl Listener {
         let mut state = self.lock();
         state.attention = Attention::Nowhere;
         let waker = state.waker.take();
-        // Others' code is not run under the lock.
+        // Wakers are others' code, so as little as possible of that is run under the lock.
         drop(state);
         drop(waker);
     }

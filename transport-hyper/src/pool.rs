@@ -48,7 +48,8 @@ struct Idle {
     since: Instant,
 }
 
-// A connection is dropped when the lock is free again: that takes a while, and may be anybody's code.
+// A connection is dropped when the lock is free again: that takes a while, and may be anybody's code. Only to look at
+// it, the keeper polls it before.
 impl Pool {
     pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, state: Mutex::default() }
@@ -76,7 +77,8 @@ impl Pool {
     pub(crate) fn put(self: &Arc<Self>, mut connection: Box<Connection>) {
         let Limits { max_idle, max_idle_per_origin, idle_timeout } = self.limits;
         let is_ready = connection.is_ready() || connection.is_still_ready();
-        if max_idle == 0 || max_idle_per_origin == 0 || !is_ready {
+        let keeps_none = max_idle == 0 || max_idle_per_origin == 0;
+        if keeps_none || idle_timeout == Some(Duration::ZERO) || !is_ready {
             return;
         }
         connection.rest();
@@ -85,12 +87,13 @@ impl Pool {
         let call = keeper::call(&mut state.keepers, &connection.runtime, since, idle_timeout);
         let surplus = state.put(Idle { connection, since }, max_idle, max_idle_per_origin);
         drop(state);
-        drop(surplus);
         call.make(self);
+        drop(surplus);
     }
 
-    /// Closes what was not used for too long, or has ended, of the connections of this runtime, on behalf of its
-    /// keeper, and tells when there is more to do. When none is left, the keeper is not needed any more.
+    /// Closes what was not used for too long, and what has ended of the connections of this runtime, on behalf of its
+    /// keeper, and tells when there is more to do. When none of them is left, and none was put back since the last look,
+    /// the keeper is not needed any more.
     pub(crate) fn look_after(
         &self,
         runtime: runtime::Id,
@@ -98,8 +101,14 @@ impl Pool {
     ) -> Option<Instant> {
         let mut tending = Tending::new(self.limits.idle_timeout, context);
         let mut state = self.lock();
-        let over = state
-            .remove(|idle| idle.is_of(runtime) && !tending.keeps(&mut idle.connection, idle.since));
+        let over = state.remove(|idle| {
+            if idle.is_of(runtime) {
+                !tending.keeps(&mut idle.connection, idle.since)
+            } else {
+                // Its own runtime may not be run at present.
+                tending.is_over(idle.since)
+            }
+        });
         let next = tending.end(&mut state.keepers, runtime);
         drop(state);
         drop(over);

@@ -256,6 +256,21 @@ async fn unused_connections_are_closed_as_soon_as_the_limit_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_limit_unused_connections_are_kept_for_days() {
+    let clock = Clock::hold();
+    let server = Server::echo();
+    let transport = HyperTransport::builder().idle_timeout(None).build();
+    ask(&transport, get(&server, "/a")).await.unwrap();
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(2)).await;
+        clock.advance(Duration::from_secs(30 * 60 * 60)).await;
+    }
+    assert!(format!("{transport:?}").contains("idle: 1"));
+    ask(&transport, get(&server, "/a")).await.unwrap();
+    assert_eq!((server.accepted(), server.closed()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_in_use_are_not_evicted() {
     let clock = Clock::hold();
     let server = Server::echo();
