@@ -11,8 +11,8 @@
 //! | the same if there is none left | free, but the call rests before it: [`Policy::retry_pause`] |
 //! | an answer, be it a refusal | gives a tenth of one back, up to [`TOKENS`] |
 //!
-//! They share, too, whether the cluster is down: whether a call was answered by nobody, and none has been
-//! answered since.
+//! They share, too, whether the cluster is down: whether a call has asked all endpoints in vain, and nobody
+//! has answered any call since.
 //!
 //! [`Policy::retry_pause`]: crate::Policy::retry_pause
 
@@ -50,7 +50,7 @@ impl Budget {
         let _ = self.shared.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
     }
 
-    /// Takes note of a call that all endpoints were asked in vain for, or of anybody's answer, whatever it is.
+    /// Takes note that all endpoints were asked in vain, or of anybody's answer, whatever it is.
     pub(crate) fn set_down(&self, is_down: bool) {
         if self.is_down() != is_down {
             self.shared.is_down.store(is_down, Ordering::Relaxed);

@@ -23,8 +23,8 @@
 //! | asking, a write | polled again without an event | *unknown* |
 //!
 //! Asking begins with vetting, which is the question whether the endpoint has a leader, where
-//! [`Policy::require_leader`] is set, and for other writes once nobody has answered a call: a server that has just been
-//! started takes connections before it answers. A head that is older than what was seen is one only where the policy asks
+//! [`Policy::require_leader`] is set, and for writes that may not be repeated once all endpoints were asked in vain: a
+//! server that has just been started takes connections before it answers. A head that is older than what was seen is one only where the policy asks
 //! for [monotonic](crate::Consistency::Monotonic) reads.
 //!
 //! A label in italics ends an attempt, and what follows depends on what the request is for:

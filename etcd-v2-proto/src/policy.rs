@@ -82,8 +82,8 @@ pub struct Policy {
     pub watch_pause: Duration,
     /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take, or
     /// the body of a write or of such a read be silent, before the endpoint is [probed](crate::monitor),
-    /// which tells whether it is worth to wait on. 250 milliseconds. `None` probes nobody for being late: a server that hangs is waited for until the
-    /// limits above.
+    /// which tells whether it is worth to wait on. 250 milliseconds. `None` probes nobody for being late: a
+    /// server that hangs is waited for until the limits above.
     pub late: Option<Duration>,
     /// How often an endpoint is probed while watches at it are idle, however many. Every second, and never
     /// more than twice a second. `None` probes nobody for that. By default, then, a watch has

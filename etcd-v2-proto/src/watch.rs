@@ -211,10 +211,7 @@ impl Watch {
         change.key().is_some_and(|key| self.wait.is_for(key))
     }
 
-    fn silent(&mut self, now: Duration, waiting: &Waiting) -> Step {
-        if self.place.lags() {
-            return self.ask(Question::WentBack, now);
-        }
+    fn silent(&mut self, waiting: &Waiting) -> Step {
         if waiting.was_silent() {
             self.place.be_silent(&waiting.meta());
         }
@@ -313,10 +310,10 @@ impl Conversation for Watch {
                     self.changed(now, waiting, change)
                 }
                 (State::Checking(_), Turn::Changed(change)) => self.checked(now, &change),
-                (State::Waiting(waiting), Turn::Silent) => self.silent(now, &waiting),
-                (State::Checking(_), Turn::Silent) if self.place.lags() => {
+                (State::Waiting(_) | State::Checking(_), Turn::Silent) if self.place.lags() => {
                     self.ask(Question::WentBack, now)
                 }
+                (State::Waiting(waiting), Turn::Silent) => self.silent(&waiting),
                 (State::Checking(_), Turn::Silent) => (State::Idle, None),
                 (State::Waiting(_), Turn::Failed(error)) if error.is_history_cleared() => {
                     self.cleared(now, error.etcd().map_or(0, |refusal| refusal.index))

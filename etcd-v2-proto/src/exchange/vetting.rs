@@ -1,8 +1,8 @@
 //! Asking an endpoint whether it has a leader, or whether it answers at all, before a request is sent to it.
 //!
 //! A server that has just been started takes connections a while before it answers. What it is sent meanwhile it
-//! carries out later, so of a write that may not be repeated nobody would know what becomes of it. So after a
-//! call that nobody answered, such a write is only sent to who answers this question.
+//! carries out later, so of a write that may not be repeated nobody would know what becomes of it. So once all
+//! endpoints were asked in vain, such a write is only sent to who answers this question.
 
 use bytes::Bytes;
 use http::response::Parts;
