@@ -132,7 +132,7 @@ fn first_macro(line: &str, names: &[&str]) -> Option<String> {
 }
 
 const TEST_ONLY: &str = "#[cfg(test)]";
-const LONGEST_FILE: usize = 400;
+const LONGEST_FILE: usize = 600;
 const LONGEST_LOOP: usize = 60;
 const LOOPS: &str = "etcd-v2-proto/src/run";
 const LIBRARIES: [&str; 4] =
@@ -166,9 +166,9 @@ mod tests {
     const LIBRARY: &str = "transport-ureq/src/lib.rs";
 
     #[test]
-    fn files_have_at_most_400_lines() {
-        assert!(check("a.rs", &"\n".repeat(400)).is_empty());
-        assert_eq!(check("a.rs", &"\n".repeat(401)), ["a.rs: 401 lines, at most 400 are allowed"]);
+    fn files_have_at_most_600_lines() {
+        assert!(check("a.rs", &"\n".repeat(600)).is_empty());
+        assert_eq!(check("a.rs", &"\n".repeat(601)), ["a.rs: 601 lines, at most 600 are allowed"]);
     }
 
     #[test]
