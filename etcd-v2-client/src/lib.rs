@@ -63,7 +63,7 @@
 //! - [`Keys`], [`blocking::Keys`]: the same as methods.
 //! - [`Watch`], [`blocking::Watch`]: changes, one after the other.
 //! - [`discovery`]: where the endpoints come from, if not from a configuration.
-//! - [`guide`]: coming from the Go package, watching, consistency, hostile servers, speed.
+//! - [`guide`]: failover, watching, consistency, security, performance, coming from Go, and more.
 //! - [`Client::auto_sync`], [`blocking::Client::auto_sync`]: keep up with who the members are.
 //! - [`diagnose`]: what [`Client::diagnose`] finds out when something is wrong.
 //! - [`Mirror`]: a local copy of a subtree that is kept up to date.
