@@ -182,7 +182,9 @@ SERVER is --etcd PATH or --etcd-version VERSION or both, VERSION being 3.4 or 3.
 The server is the one given with --etcd or named by the variable ETCD, else an `etcd` from 2.0
 to 3.5 on the PATH, else the package `etcd-server` of Debian or Ubuntu, which is unpacked into
 the target directory. With --etcd-version, one that is named and of another version is an error,
-one on the PATH is passed over, and the package is that of the Debian release that has it.
+one on the PATH is passed over, and the package is that of the Debian release that has it, from the
+mirrors that this machine is configured with and from no others. If they do not have it, `test` runs what
+needs no server, names the tests that it skips, and counts them in its last line.
 ";
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     thread,
@@ -11,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tempfile::NamedTempFile;
 
 use crate::interrupt;
 
@@ -66,6 +68,14 @@ impl Step {
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
+    }
+
+    /// Runs it to its end and returns its standard output.
+    pub(crate) fn output(mut self) -> Result<String> {
+        let output = NamedTempFile::new().context("cannot create a temporary file")?;
+        self.command.stdout(output.reopen().context("cannot open a temporary file")?);
+        self.run()?;
+        fs::read_to_string(output.path()).context("cannot read the output of cargo")
     }
 
     /// Runs it to its end, with its output going where ours goes.
@@ -171,6 +181,12 @@ mod tests {
         let step = Step::of(Command::new("sleep"), "600", "sleep 600".to_owned());
         let error = step.within(Duration::from_millis(100)).run().unwrap_err().to_string();
         assert_eq!(error, "`sleep 600` was ended after 0.1 s; see above what hangs");
+    }
+
+    #[test]
+    fn the_output_of_a_step_is_returned() {
+        let step = Step::of(Command::new("echo"), "a b", "echo a b".to_owned());
+        assert_eq!(step.output().unwrap(), "a b\n");
     }
 
     #[test]

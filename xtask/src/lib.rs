@@ -25,8 +25,13 @@
 pub mod certificates;
 mod obtain;
 pub mod server;
+mod skipped;
 mod stream;
 mod version;
 
-pub use obtain::{Go, Release, Tool, obtain, obtain_release, root, strace, target, valgrind};
+pub use obtain::{
+    Go, Release, Tool, Unavailable, obtain, obtain_release, root, strace, target, valgrind,
+};
+pub use skipped::{Skipped, skip};
 pub use stream::Stream;
+pub use version::Version;

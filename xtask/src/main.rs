@@ -17,6 +17,7 @@ mod tidy;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
+use xtask::Unavailable;
 
 use crate::arguments::{Arguments, Task};
 
@@ -46,7 +47,14 @@ fn run() -> Result<()> {
         }
         Task::Etcd => etcd::run(&server()?, members),
         Task::Demo => demo::run(&server()?, all),
-        Task::Test => test::run(&server()?, &rest),
+        Task::Test => match (server(), release) {
+            (Ok(etcd), _) => test::run(&etcd, &rest),
+            (Err(error), Some(release)) if rest.is_empty() && error.is::<Unavailable>() => {
+                println!("{error:#}");
+                test::without_server(release)
+            }
+            (Err(error), _) => Err(error),
+        },
         Task::Faults => faults::run(&rest),
         Task::Soak => faults::soak(&rest),
         Task::Fuzz => fuzz::run(fuzz.target.as_deref(), fuzz.seconds),

@@ -11,7 +11,7 @@ mod wanted;
 use std::{
     env,
     ffi::OsStr,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -44,13 +44,13 @@ pub fn obtain(given: Option<&Path>) -> Result<PathBuf> {
 
 /// Finds an etcd server of this release, in the same places.
 ///
-/// A package of another release than this machine's own comes from Debian, by the mirror that this
-/// machine uses for its own if there is one, and with its signature checked. Each release has a
-/// directory of its own.
+/// A package of another release than this machine's own comes from the same mirrors of Debian, if this machine
+/// is configured with any, and its signature is checked. Each release has a directory of its own.
 ///
 /// # Errors
 ///
-/// Fails like [`obtain`], and if the server that was named is of another release.
+/// Fails like [`obtain`], and if the server that was named is of another release. The error has an
+/// [`Unavailable`] if no server was named and no package has this release.
 pub fn obtain_release(release: Release, given: Option<&Path>) -> Result<PathBuf> {
     find(Wanted(Some(release)), given)
 }
@@ -85,8 +85,29 @@ fn find(wanted: Wanted, given: Option<&Path>) -> Result<PathBuf> {
     };
     let home = target().join(wanted.folder());
     kept(&home, "etcd", |etcd| wanted.check(etcd), |etcd| package.download(etcd))
-        .with_context(|| format!("no etcd server was found and none could be had. {WAYS_OUT}"))
+        .with_context(|| Unavailable { wanted })
 }
+
+/// No etcd server was named and none can be had from the package sources of this machine.
+///
+/// [`obtain`] and [`obtain_release`] add it to their error, where `downcast_ref` finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    wanted: Wanted,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.wanted.0 {
+            Some(release) => {
+                write!(f, "no etcd {release} was found and none could be had. {WAYS_OUT}")
+            }
+            None => write!(f, "no etcd server was found and none could be had. {WAYS_OUT}"),
+        }
+    }
+}
+
+impl std::error::Error for Unavailable {}
 
 fn usable(wanted: Wanted, etcd: &Path) -> Result<PathBuf> {
     wanted.check(etcd)?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 /// The two numbers that decide which flags a server knows and whether it still speaks v2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Version {
+pub struct Version {
     major: u32,
     minor: u32,
 }

@@ -21,6 +21,12 @@ impl Apt {
         Self::new(folder, "")
     }
 
+    /// With no sources at all.
+    #[cfg(test)]
+    pub(super) fn without_sources(folder: PathBuf) -> Result<Self> {
+        Self::new(folder, ONE_SOURCE)
+    }
+
     /// With one release of Debian, at this mirror, for its only source, and these keys for the only
     /// ones that count. What is not signed by them is refused, whatever the machine's settings say.
     pub(super) fn of_debian(

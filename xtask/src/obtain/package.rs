@@ -18,13 +18,14 @@ pub(super) struct Package<'a> {
     pub(super) program: &'a str,
     /// Whether a version of the package will do.
     pub(super) fits: &'a dyn Fn(&str) -> bool,
-    /// The release of Debian that has it, if this machine's sources do not.
+    /// The release of Debian that has it. It is looked for on the mirrors of Debian that this machine is
+    /// configured with, if the releases that it is configured with do not have the package.
     pub(super) suite: &'a str,
 }
 
 impl Package<'_> {
-    /// Downloads the package and puts its program at `destination`: from wherever this machine gets
-    /// its packages, and if that fails, from Debian.
+    /// Downloads the package and puts its program at `destination`: from the package sources of this machine,
+    /// and if they do not have it, from another release on the same mirrors. No other server is contacted.
     pub(super) fn download(&self, destination: &Path) -> Result<()> {
         let home = destination.parent().context("the destination is in no directory")?;
         eprintln!("downloading {} into {} (only this once) ...", self.name, home.display());
@@ -42,8 +43,7 @@ impl Package<'_> {
             Err(update) => error.context(format!("{update:#}")),
         };
         eprintln!("this machine's package sources have none that fits: {error:#}");
-        eprintln!("turning to Debian's release {} ...", self.suite);
-        self.take_from_debian(&own, work.path(), destination)
+        self.take_from_release(&own, work.path(), destination)
     }
 
     fn take(&self, apt: &Apt, destination: &Path) -> Result<()> {
@@ -54,11 +54,15 @@ impl Package<'_> {
             .with_context(|| format!("the package {} has no {}", self.name, self.program))
     }
 
-    fn take_from_debian(&self, own: &Apt, work: &Path, destination: &Path) -> Result<()> {
+    fn take_from_release(&self, own: &Apt, work: &Path, destination: &Path) -> Result<()> {
+        let mirrors = own.mirrors();
+        ensure!(
+            !mirrors.is_empty(),
+            "the package sources of this machine name no mirror of Debian, which could have release {}",
+            self.suite
+        );
+        eprintln!("trying Debian's release {} on the same mirrors ...", self.suite);
         let keys = keys(own)?;
-        let mut mirrors = own.mirrors();
-        mirrors.push(DEBIAN.to_owned());
-        mirrors.dedup();
         let mut errors = Vec::new();
         for (number, mirror) in mirrors.iter().enumerate() {
             let folder = work.join(format!("debian{number}"));
@@ -70,7 +74,7 @@ impl Package<'_> {
             let Err(error) = attempt() else { return Ok(()) };
             errors.push(format!("{mirror}: {error:#}"));
         }
-        bail!("Debian's release {} does not help either: {}", self.suite, errors.join("; "))
+        bail!("Debian's release {} does not have it either: {}", self.suite, errors.join("; "))
     }
 }
 
@@ -86,5 +90,30 @@ fn keys(own: &Apt) -> Result<PathBuf> {
     })
 }
 
-const DEBIAN: &str = "http://deb.debian.org/debian/";
 const KEYS: &str = "usr/share/keyrings/debian-archive-keyring.gpg";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_configured_mirror_no_other_server_is_contacted() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        // A machine whose package sources are empty.
+        let apt = Apt::without_sources(own).unwrap();
+        assert_eq!(apt.mirrors(), [""; 0]);
+        let package = Package {
+            name: "etcd-server",
+            with: &[],
+            program: "usr/bin/etcd",
+            fits: &|_| true,
+            suite: "trixie",
+        };
+        let etcd = folder.path().join("etcd");
+        let error = package.take_from_release(&apt, folder.path(), &etcd).unwrap_err().to_string();
+        assert!(error.contains("name no mirror of Debian"), "{error}");
+        // Nothing was prepared for a download.
+        assert!(!folder.path().join("debian0").exists() && !etcd.exists());
+    }
+}
