@@ -131,10 +131,16 @@ pub(crate) fn follow(
 }
 
 /// The request at the endpoint of this position, if that is what the URL is about. Other escapes than ours, and
-/// none where we have some, are the same.
+/// none where we have some, are the same, and so is a path that differs only in a final slash: the hop has ours.
 fn same_at(position: usize, encoded: &Encoded, route: &Route, url: &Url) -> Option<Hop> {
     let hop = Hop::to(route, position, encoded).ok()?;
     let own = Url::parse(&hop.uri.to_string()).ok()?;
-    let same_path = percent_decode_str(own.path()).eq(percent_decode_str(url.path()));
-    (same_path && own.query_pairs().eq(url.query_pairs())).then_some(hop)
+    (path(&own) == path(url) && own.query_pairs().eq(url.query_pairs())).then_some(hop)
+}
+
+/// The decoded path, without a final slash.
+fn path(url: &Url) -> Vec<u8> {
+    let mut path: Vec<u8> = percent_decode_str(url.path()).collect();
+    path.pop_if(|last| *last == b'/');
+    path
 }

@@ -120,7 +120,7 @@ impl Mirror {
         let get = get.into().recursive();
         Self {
             wait: get.watch(),
-            base: get.key().map(Into::into),
+            base: get.key().map(|key| key.as_str().to_owned()),
             jitter: Jitter::new(start.seed),
             get,
             start,

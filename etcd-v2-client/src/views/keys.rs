@@ -73,6 +73,9 @@ impl Keys {
     /// The same API with this key for its root: it is put before all keys that are given, and taken
     /// off all that are told, though not off the texts of errors.
     ///
+    /// In it, the empty key is the root as it was given, and `/` the root with a
+    /// [final slash](crate::keys::Key#the-final-slash).
+    ///
     /// # Errors
     /// A key with a segment `.` or `..`.
     pub fn chroot(&self, root: &str) -> Result<Self, Error> {
@@ -112,6 +115,9 @@ impl BlockingKeys {
 
     /// The same API with this key for its root: it is put before all keys that are given, and taken
     /// off all that are told, though not off the texts of errors.
+    ///
+    /// In it, the empty key is the root as it was given, and `/` the root with a
+    /// [final slash](crate::keys::Key#the-final-slash).
     ///
     /// # Errors
     /// A key with a segment `.` or `..`.

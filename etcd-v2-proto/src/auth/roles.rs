@@ -30,7 +30,10 @@ pub struct Permissions {
 
 /// Which keys may be read and written: exact keys, or prefixes with an asterisk behind them.
 ///
-/// `/r/*` does not cover `/r`, and listing `/r` recursively needs a pattern that covers all of it.
+/// The server compares them with the path of a request as it was sent, so `/r/*` covers `/r/` and not
+/// `/r`. A user who has only that lists, watches and deletes the directory as `/r/`, and pushes into it
+/// by that name: a request has a [final slash](crate::keys::Key#the-final-slash) where its key has one.
+/// Recursive requests need a pattern that covers all of what they name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KeyPermissions {

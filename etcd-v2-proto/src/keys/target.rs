@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Request};
 
 use super::change::Change;
-use super::key::{Key, segments};
+use super::key::{Key, is_same, segments};
 
 /// The path of the key space on every etcd.
 pub const DEFAULT_PREFIX: &str = "/v2/keys";
@@ -21,6 +21,9 @@ pub trait KeysRequest: Request {
 
     /// Takes this key for the root: it is put before the key of the request, and taken off the keys in
     /// the answer. A change of a directory above it, as a watch may tell, is one of the root then.
+    ///
+    /// A request for the empty key is one for `root` as it is, and for `/` one with a
+    /// [final slash](Key#the-final-slash).
     #[must_use]
     fn with_root(self, root: Key) -> Self;
 }
@@ -68,11 +71,13 @@ impl Target {
         }
     }
 
-    /// Whether the server means this key.
+    /// Whether the server means this key. Keys in responses have no final slash.
     pub(super) fn is_at(&self, told: &str) -> bool {
-        let Ok(key) = self.key() else { return false };
         // Under another prefix, nobody knows how the keys that the server tells begin.
-        if self.has_prefix() { told.ends_with(key.as_str()) } else { told == key.as_str() }
+        if self.has_prefix() {
+            return self.key().is_ok_and(|key| told.ends_with(key.as_str()));
+        }
+        is_same(told, &self.key)
     }
 
     /// The answer, with keys as they are seen from the root.
@@ -100,10 +105,19 @@ impl Target {
             push(&mut path, root.as_str())?;
         }
         push(&mut path, &self.key)?;
-        if path.is_empty() {
+        if self.ends_in_slash() {
             path.push('/');
         }
         Ok(path)
+    }
+
+    /// Whether the path does: if the caller wrote it so, and always for the root of a key space.
+    fn ends_in_slash(&self) -> bool {
+        if self.key.is_empty() {
+            self.root.as_ref().is_none_or(Key::has_final_slash)
+        } else {
+            self.key.ends_with('/')
+        }
     }
 }
 

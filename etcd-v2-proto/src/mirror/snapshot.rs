@@ -155,7 +155,7 @@ fn canonical(key: &str) -> Option<Cow<'_, str>> {
     if is_canonical {
         return Some(Cow::Borrowed(key));
     }
-    key.parse().ok().map(|key: Key| Cow::Owned(key.into()))
+    key.parse().ok().map(|key: Key| Cow::Owned(key.as_str().to_owned()))
 }
 
 impl fmt::Debug for Snapshot {

@@ -133,6 +133,79 @@ fn a_client_says_who_it_is_and_whom_it_asks() {
     }
 }
 
+/// Keys, the keys that they are below, and the paths of both.
+const SLASHES: [(&str, Option<&str>, &str); 26] = [
+    ("", None, "/"),
+    ("/", None, "/"),
+    ("//", None, "/"),
+    ("foo", None, "/foo"),
+    ("/foo", None, "/foo"),
+    ("foo/", None, "/foo/"),
+    ("/foo/", None, "/foo/"),
+    ("//foo//", None, "/foo/"),
+    ("/foo/bar", None, "/foo/bar"),
+    ("/foo/bar/", None, "/foo/bar/"),
+    ("/foo/%2F", None, "/foo/%252F"),
+    ("", Some(""), "/"),
+    ("", Some("/"), "/"),
+    ("/foo/", Some("/"), "/foo/"),
+    ("/foo", Some("/"), "/foo"),
+    ("", Some("/r"), "/r"),
+    ("", Some("/r/"), "/r/"),
+    ("", Some("r//"), "/r/"),
+    ("/", Some("/r"), "/r/"),
+    ("//", Some("/r"), "/r/"),
+    ("/", Some("/r/"), "/r/"),
+    ("foo", Some("/r"), "/r/foo"),
+    ("/foo", Some("/r/"), "/r/foo"),
+    ("/foo/", Some("/r"), "/r/foo/"),
+    ("/foo/", Some("/r/"), "/r/foo/"),
+    ("foo//", Some("r"), "/r/foo/"),
+];
+
+#[test]
+fn a_path_ends_in_a_slash_if_the_key_does_and_the_root_always_does() {
+    use etcd_v2_proto::keys::{Delete, Get, Key, KeysRequest, Push, Set, Wait};
+
+    fn path<R: KeysRequest>(request: R, root: Option<&str>, prefix: Option<&str>) -> String {
+        let request = match root {
+            Some(root) => request.with_root(root.parse::<Key>().unwrap()),
+            None => request,
+        };
+        let request = match prefix {
+            Some(prefix) => request.with_prefix(prefix),
+            None => request,
+        };
+        request.encode().unwrap().path_and_query.path().to_owned()
+    }
+
+    for (key, root, expected) in SLASHES {
+        let prefixes =
+            [(None, "/v2/keys"), (Some("pfx"), "/pfx"), (Some("/p/q/"), "/p/q"), (Some("/"), "")];
+        for (prefix, begin) in prefixes {
+            let expected = format!("{begin}{expected}");
+            for path in [
+                path(Get::new(key), root, prefix),
+                path(Get::new(key).recursive().sorted().quorum(), root, prefix),
+                path(Set::new(key, "v"), root, prefix),
+                path(Set::mkdir(key), root, prefix),
+                path(Push::new(key, "v"), root, prefix),
+                path(Delete::new(key), root, prefix),
+                path(Delete::new(key).recursive(), root, prefix),
+                path(Wait::new(key), root, prefix),
+                path(Wait::new(key).recursive().after(7).stream(), root, prefix),
+            ] {
+                assert_eq!(path, expected, "{key:?} below {root:?} at {prefix:?}");
+            }
+        }
+        // A parsed key keeps the slash; parsed from the empty text it is "/".
+        let given = key.parse::<Key>().unwrap();
+        if !key.is_empty() {
+            assert_eq!(path(Get::new(given), root, None), format!("/v2/keys{expected}"), "{key:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_set_asks_for_never_lengthens_its_request_line() {
     use etcd_v2_proto::keys::Set;

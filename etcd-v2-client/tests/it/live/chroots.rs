@@ -14,6 +14,7 @@ both! {
     listings_are_told_from_the_root_on,
     watches_are_told_from_the_root_on,
     roots_can_be_nested,
+    the_root_is_named_with_and_without_a_slash,
     nothing_leads_out_of_the_root,
 }
 
@@ -102,6 +103,23 @@ fn roots_can_be_nested(space: &Space) {
     let all = space.keys.chroot("/").unwrap();
     let key = space.at("a/b/cc");
     assert_eq!(all.send(Get::new(&*key)).unwrap().key(), Some(&*key));
+}
+
+fn the_root_is_named_with_and_without_a_slash(space: &Space) {
+    space.set("a/b", "1").unwrap();
+    for root in ["/a", "a", "/a/", "a//"] {
+        let keys = space.chrooted().keys.chroot(root).unwrap();
+        for nested in [keys.clone(), keys.chroot("").unwrap(), keys.chroot("/").unwrap()] {
+            for key in ["", "/", "//"] {
+                let listing = nested.send(Get::new(key)).unwrap();
+                let children = listing.node().unwrap().children().map(|child| child.key());
+                assert_eq!((listing.key(), Vec::from_iter(children)), (Some("/"), vec!["/b"]));
+            }
+            for key in ["b", "/b", "b/"] {
+                assert_eq!(nested.send(Get::new(key)).unwrap().value(), Some("1"), "{key}");
+            }
+        }
+    }
 }
 
 fn nothing_leads_out_of_the_root(space: &Space) {

@@ -2,9 +2,12 @@
 
 use etcd_v2_client::auth::roles::Access;
 use etcd_v2_client::keys::{Delete, Get, Push, Set, Wait};
+use etcd_v2_client::mirror::Snapshot;
 use etcd_v2_client::{Error, Outcome};
 use xtask::server::Server;
 
+use super::mirrored::{mirror, synced};
+use super::patience::LONGEST;
 use super::servers::ETCD;
 use super::space::{Client, Space};
 use super::views::{Auth, Members, Roles, Server as Its, Users};
@@ -14,6 +17,7 @@ both! {
     authentication_needs_a_root_user,
     rights_of_guests_can_be_taken,
     a_role_opens_a_prefix_and_nothing_else,
+    a_role_for_all_below_a_directory_covers_the_directory_with_a_final_slash,
     a_role_counts_for_every_kind_of_request,
     passwords_are_changed_only_by_those_who_mean_to,
     only_root_may_administrate,
@@ -134,6 +138,76 @@ fn a_role_opens_a_prefix_and_nothing_else(space: &Space) {
 
     Users(&root).revoke("anna", ["clerk"]).unwrap();
     assert_unauthorized(get(&anna, "/open/file"));
+}
+
+fn a_role_for_all_below_a_directory_covers_the_directory_with_a_final_slash(space: &Space) {
+    let (server, root) = guarded(space);
+    Roles(&root).remove("guest").unwrap();
+    Roles(&root).add("clerk").unwrap();
+    Roles(&root).grant("clerk", ["/foo/*"], Access::ReadWrite).unwrap();
+    Users(&root).add("anna", "secret").unwrap();
+    Users(&root).grant("anna", ["clerk"]).unwrap();
+    let anna = space.client.login(server.endpoint(), "anna", "secret");
+    let send = |push: Push| anna.keys().send(push);
+
+    // The directory is made by the first write that is allowed to.
+    let first = send(Push::new("/foo/", "1")).unwrap();
+    assert_eq!((first.kind().as_str(), first.value()), ("create", Some("1")));
+    assert!(first.key().unwrap().starts_with("/foo/"), "{first:?}");
+    assert_unauthorized(send(Push::new("/foo", "2")).map(drop));
+
+    let prefixed = anna.keys_at("/v2/keys");
+    let roots = [anna.keys().chroot("/foo/").unwrap(), anna.keys().chroot("/foo").unwrap()];
+    for get in [Get::new("/foo/"), Get::new("/foo/").recursive(), Get::new("foo//").quorum()] {
+        for keys in [anna.keys(), prefixed.clone()] {
+            let listing = keys.send(get.clone()).unwrap();
+            assert_eq!(
+                (listing.key(), listing.node().unwrap().children().count()),
+                (Some("/foo"), 1)
+            );
+        }
+    }
+    for (keys, key, allowed) in [
+        (&roots[0], "", true),
+        (&roots[0], "/", true),
+        (&roots[1], "/", true),
+        (&roots[1], "", false),
+    ] {
+        let listing = keys.send(Get::new(key).recursive());
+        match listing {
+            Ok(listing) if allowed => assert_eq!(listing.key(), Some("/")),
+            listing => assert_unauthorized(listing.map(drop)),
+        }
+    }
+    assert_unauthorized(get(&anna, "/foo"));
+    assert_unauthorized(list(&anna, "/foo"));
+
+    let after = first.index().unwrap() - 1;
+    let wait = Wait::new("/foo/").recursive().after(after);
+    assert_eq!(anna.keys().wait(wait.clone()).unwrap().node(), first.node());
+    let mut watch = anna.keys().watch(wait);
+    assert_eq!(watch.change().node(), first.node());
+    let refused = anna.keys().watch(Wait::new("/foo").recursive().after(after)).next();
+    assert_unauthorized(refused.unwrap().map(drop));
+
+    let (copy, updates) = mirror(&space.used_by(anna.clone()), Get::new("/foo/"));
+    let _driver = updates.drive();
+    assert_eq!(synced(&copy).value(first.key().unwrap()), Some("1"));
+    set(&anna, "/foo/file").unwrap();
+    assert_eq!(watch.change().key(), Some("/foo/file"));
+    let is_told = |snapshot: &Snapshot| snapshot.value("/foo/file") == Some("1");
+    copy.wait_for(is_told).block_for(LONGEST).unwrap();
+    assert!(copy.snapshot().get("/foo").is_some(), "it is kept by the key that the server tells");
+
+    assert_unauthorized(anna.keys().send(Delete::new("/foo").recursive()).map(drop));
+    let deleted = anna.keys().send(Delete::new("/foo/").recursive()).unwrap();
+    assert_eq!((deleted.key(), deleted.kind().is_removal()), (Some("/foo"), true));
+    assert_eq!(watch.change().node(), deleted.node());
+    copy.wait_for(|snapshot: &Snapshot| snapshot.is_empty()).block_for(LONGEST).unwrap();
+    assert!(root.send(Get::new("/foo")).unwrap_err().is_key_not_found());
+    // The same by name and without children.
+    anna.keys().send(Set::mkdir("/foo/")).unwrap();
+    anna.keys().send(Delete::new("/foo/").directory()).unwrap();
 }
 
 /// Every kind of write, to a file in a directory that has one with this index.

@@ -20,6 +20,7 @@ both!(
     redirect_without_or_with_a_useless_target_is_refused,
     target_that_needs_tls_is_asked_for_it_and_not_in_clear,
     a_redirect_to_another_request_is_refused,
+    a_redirect_that_differs_only_in_a_final_slash_is_followed_with_the_same_request,
     check_of_the_policy_is_asked_each_time,
     redirect_to_a_dead_endpoint_is_the_failure_of_that_endpoint,
 );
@@ -213,7 +214,7 @@ fn a_redirect_to_another_request_is_refused(colour: Colour) {
         "/v2/members/8211f1d0f64f3269",
         "/v2/keys/",
         "/v2/keys/other",
-        "/v2/keys/a/",
+        "/v2/keys/a//",
         "/v2/keys/a?recursive=true",
         "/v2/keys/a/../../members/8211f1d0f64f3269",
         "/v2/keys/%2e%2e/members/8211f1d0f64f3269",
@@ -235,6 +236,27 @@ fn a_redirect_to_another_request_is_refused(colour: Colour) {
         let kind = redirect_error(error.kind());
         assert!(matches!(kind, RedirectError::OtherRequest { .. }), "{target}: {kind}");
         assert_eq!((error.outcome(), hostile.count()), (Outcome::Rejected, 1), "{target}");
+    }
+}
+
+fn a_redirect_that_differs_only_in_a_final_slash_is_followed_with_the_same_request(colour: Colour) {
+    for (key, target) in [
+        ("/a", "/v2/keys/a/"),
+        ("/a/", "/v2/keys/a"),
+        ("/a/b c/", "/v2/keys/a/b%20c"),
+        ("/a/b c", "/v2/keys/a/b%20%63/"),
+        ("/a/", "/v2/keys/a%2F"),
+        ("/a", "/v2/keys/a%2f"),
+    ] {
+        let leader = Server::healthy();
+        let location = format!("{}{target}", leader.url());
+        let follower = Server::each(move |_| redirect(307, &location));
+        let client = colour.client([follower.url(), leader.url()]);
+        client.send(Set::new(key, "1")).unwrap();
+        let ours = follower.lines();
+        assert_eq!(leader.lines(), ours, "{key} {target}");
+        assert_eq!((ours.len(), ours[0].ends_with('/')), (1, key.ends_with('/')), "{key}");
+        assert_eq!(client.pinned(), leader.url());
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) fn change(action: &str, key: &str, value: &str, index: u64) -> String
 pub(crate) fn plausible(seen: &Seen) -> String {
     let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
     let key = path.split_once("/v2/keys").map_or(path, |(_, key)| key);
+    // Keys in responses have no final slash.
+    let key = if key == "/" { key } else { key.trim_end_matches('/') };
     if query.contains("wait=true") {
         let index = query.split_once("waitIndex=").map_or("8", |(_, index)| index);
         return etcd(&change("set", key, "changed", index.parse().unwrap()));

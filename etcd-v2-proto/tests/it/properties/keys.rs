@@ -28,6 +28,8 @@ pub(crate) fn check(prefix: Option<&str>, key: &str) {
     if let Ok(parsed) = parsed {
         assert!(parsed.segments().eq(segments(key)), "{key:?}");
         assert_eq!(parsed.as_str().parse::<Key>().as_ref(), Ok(&parsed), "{key:?}");
+        let is_short = parsed.is_root() || !parsed.as_str().ends_with('/');
+        assert!(is_short, "{key:?} is shown with its final slash");
     }
 }
 
@@ -54,6 +56,9 @@ fn check_one<R: KeysRequest>(prefix: Option<&str>, key: &str, method: Method, re
     is_clean(&path);
     let expected: Vec<_> = segments(prefix).chain(segments(key)).collect();
     assert_eq!(decoded(&path), expected, "{path}");
+    // As it was given, except that the root always ends in a slash.
+    let is_root = segments(key).next().is_none();
+    assert_eq!(path.ends_with('/'), is_root || key.ends_with('/'), "{path}");
     if prefix == "/v2/keys" {
         let below = path.strip_prefix("/v2/keys").expect("below the key space");
         assert!(below.is_empty() || below.starts_with('/'), "{path}");
@@ -101,7 +106,8 @@ fn is_clean(path: &str) {
     }
     for text in [path.to_owned(), percent_decoded(path)] {
         let bad = |segment: &str| matches!(segment, "" | "." | "..");
-        assert!(text == "/" || !text[1..].split('/').any(bad), "{path}");
+        let text = text.strip_suffix('/').unwrap_or(&text);
+        assert!(text.is_empty() || !text[1..].split('/').any(bad), "{path}");
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) enum Deviation {
     ConditionsInForm,
     /// A ttl is rounded up to whole seconds; rounded down, half a second is gone at once.
     TtlRoundedUp,
-    /// A key has no slash at its end.
-    TrailingSlashDropped,
+    /// The empty key is the root, whose path ends in a slash: etcd 0.4 knows no other.
+    RootEndsInSlash,
     /// `.` and `..` are refused instead of leading elsewhere, even out of the key space.
     DotSegmentsRefused,
     /// A refresh with a value is refused here already; the server would do so with code 211.
@@ -57,7 +57,7 @@ use Deviation::{
     ConditionsInForm, DirectoryValueRefused, DotSegmentsRefused, EmptyPasswordRefused,
     EmptyUserRefused, EndpointFragmentRefused, EndpointQueryRefused, LastIndexRefused,
     MemberIdRefused, NoAcceptEncoding, NoFalseNoise, NoRolesRefused, NoSchemeRefused,
-    NoTypeWithoutBody, OwnUserAgent, PeerUrlRefused, RefreshWithValueRefused, TrailingSlashDropped,
+    NoTypeWithoutBody, OwnUserAgent, PeerUrlRefused, RefreshWithValueRefused, RootEndsInSlash,
     TtlRoundedUp, UserInfoUsed, UserNameRefused, WaitIndexZeroOmitted,
 };
 
@@ -68,9 +68,9 @@ pub(super) const OF_EVERY_REQUEST: &[Deviation] = &[OwnUserAgent, NoAcceptEncodi
 pub(super) const DEVIATIONS: &[(&str, &[Deviation])] = &[
     ("get_default", &[NoFalseNoise]),
     ("get_noslash", &[NoFalseNoise]),
-    ("get_root", &[NoFalseNoise, TrailingSlashDropped]),
-    ("get_empty_key", &[NoFalseNoise]),
-    ("get_trailing_slash", &[NoFalseNoise, TrailingSlashDropped]),
+    ("get_root", &[NoFalseNoise]),
+    ("get_empty_key", &[NoFalseNoise, RootEndsInSlash]),
+    ("get_trailing_slash", &[NoFalseNoise]),
     ("get_double_slash", &[NoFalseNoise]),
     ("get_dotdot", &[DotSegmentsRefused]),
     ("get_escape_prefix", &[DotSegmentsRefused]),
@@ -173,10 +173,9 @@ impl Deviation {
                 });
                 sent.body = pairs.collect::<Vec<_>>().join("&");
             }
-            TrailingSlashDropped => {
-                let (path, query) = sent.target.split_once('?').unwrap_or((&sent.target, ""));
-                let separator = if query.is_empty() { "" } else { "?" };
-                sent.target = format!("{}{separator}{query}", path.trim_end_matches('/'));
+            RootEndsInSlash => {
+                let end = sent.target.find('?').unwrap_or(sent.target.len());
+                sent.target.insert(end, '/');
             }
             NoTypeWithoutBody => drop(sent.headers.remove("content-type")),
             UserInfoUsed => {
