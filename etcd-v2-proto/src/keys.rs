@@ -44,6 +44,7 @@ pub(crate) use mark::previous_index;
 pub use push::Push;
 pub use set::Set;
 pub use target::{DEFAULT_PREFIX, KeysRequest};
+pub(crate) use wait::Relevance;
 pub use wait::Wait;
 
 pub(crate) use key::{is_below, is_hidden_below};

@@ -73,7 +73,7 @@ use crate::judge;
 use crate::keys::{Change, Get, Wait};
 use crate::monitor::Pending;
 use crate::start::Start;
-use crate::watch::Watch;
+use crate::watch::{self, Watch};
 
 /// Keeps a copy of a subtree, the [`Snapshot`], and yields each [`Update`] of it, and errors.
 ///
@@ -232,13 +232,15 @@ impl Mirror {
             Applied::TooLarge => {
                 return Some(self.failed(now, ErrorKind::TooLarge { limit }.into()));
             }
-            Applied::Different(telling) => self.telling = Some(Box::new(telling)),
+            Applied::Different(telling) => {
+                self.telling = Some(Box::new(telling));
+                self.fruitless = 0;
+            }
             Applied::Nothing => {}
         }
         self.snapshot.index = Some(index);
         self.status.lag = change.etcd_index().unwrap_or_default().saturating_sub(index);
         self.floor = self.floor.max(index);
-        self.fruitless = 0;
         None
     }
 
@@ -323,7 +325,7 @@ impl Conversation for Mirror {
                 }
                 State::Watching(watch) => {
                     let action = watch.poll(now);
-                    self.status.connected &= !watch.lags();
+                    self.status.connected &= !watch.lags() && !watch.is_stuck();
                     let next = match action {
                         Action::Send { request, timing } => {
                             return Action::Send { request, timing };
@@ -333,7 +335,7 @@ impl Conversation for Mirror {
                         Action::Yield(Ok(change)) => self.changed(now, &change),
                         Action::Yield(Err(error)) => match error.gap() {
                             Some(gap) => Some(self.missed(now, gap.clone())),
-                            None if judge::stays(&error) => Some(self.failed(now, error)),
+                            None if watch::is_final(&error) => Some(self.failed(now, error)),
                             None => {
                                 self.error = Some(error);
                                 None

@@ -42,6 +42,7 @@
 //! is one that broke or was silent for too long, and one that told of more indexes than the doubts of
 //! `place` could be settled for.
 
+mod backoff;
 mod debug;
 mod place;
 mod waiting;
@@ -49,16 +50,17 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::backoff::Backoff;
 use self::place::{Place, STRETCH, Sight};
 use self::waiting::{Turn, Waiting};
 use crate::cluster::{Detour, Route};
-use crate::conversation::{Action, Cause, Conversation, Event};
+use crate::conversation::{Action, Cause, Conversation, Event, Stage};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
 use crate::json::Malformed;
 use crate::judge;
-use crate::keys::{Change, Get, Wait};
+use crate::keys::{Change, ChangeKind, Get, Relevance, Wait};
 use crate::monitor::Pending;
 use crate::policy::Policy;
 
@@ -80,6 +82,9 @@ pub struct Watch {
     unreadable: Option<u64>,
     /// How many waits in a row came to nothing.
     failures: u32,
+    backoff: Backoff,
+    /// Whether something in between holds the head of a wait back until the first change.
+    holds_heads: bool,
     state: State,
 }
 
@@ -98,12 +103,16 @@ enum State {
 }
 
 /// What a read is to answer.
-#[derive(Clone, Copy)]
 enum Question {
     /// Whether the key was touched in the history that is gone, which is up to here.
     WasTouched(u64),
     /// Whether the index of the store went back.
     WentBack,
+    /// Where the store is, whose history is said to be gone up to no later index than is known.
+    WhereIsIt(Error),
+    /// Whether the endpoints respond at all, after a wait got no head in time, be it for long enough that it
+    /// was silent.
+    IsAlive { cause: Error, was_silent: bool },
 }
 
 type Step = (State, Option<Result<Change, Error>>);
@@ -112,7 +121,7 @@ impl Watch {
     /// A watch that begins with this wait. `seed` makes its pauses differ from those of others.
     #[must_use]
     pub fn new(wait: Wait, route: Route, policy: Arc<Policy>, seed: u64) -> Self {
-        let (place, jitter) = (Place::new(wait.index()), Jitter::new(seed));
+        let (place, jitter) = (Place::new(wait.index(), route.index()), Jitter::new(seed));
         let (is_up_to_date, unreadable, failures, state) = (false, None, 0, State::Idle);
         Self {
             wait,
@@ -124,6 +133,8 @@ impl Watch {
             is_up_to_date,
             unreadable,
             failures,
+            backoff: Backoff::default(),
+            holds_heads: false,
             state,
         }
     }
@@ -139,6 +150,12 @@ impl Watch {
         self.place.lags()
     }
 
+    /// Whether responses come, but bring no progress: history that is gone each time, or events about other
+    /// keys.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.backoff.is_active()
+    }
+
     /// Takes another route from the next wait on.
     pub fn reroute(&mut self, route: Route) {
         self.route = route;
@@ -146,6 +163,9 @@ impl Watch {
 
     /// Begins whatever is due.
     fn begin(&mut self, now: Duration) -> State {
+        if let Some(until) = self.backoff.until(now, &self.policy, &mut self.jitter) {
+            return State::Resting { until };
+        }
         let check = self.place.doubtful_after();
         let stream = std::mem::take(&mut self.is_up_to_date) && check.is_none();
         let stream = stream && self.wait.may_stream();
@@ -157,24 +177,49 @@ impl Watch {
             wait = wait.streaming();
         }
         let (exchange, limit) = (self.exchange(wait.clone(), now), self.policy.max_answer);
-        let waiting = Box::new(Waiting::new(wait, exchange, stream.then_some(limit)));
+        let mut waiting = Waiting::new(wait, exchange, stream.then_some(limit));
+        if stream {
+            waiting.limit_head(self.policy.wait_head.into_iter().chain([STREAM_HEAD]).min());
+        } else if self.holds_heads {
+            waiting.limit_head(self.place.patience(&self.policy));
+        }
+        let waiting = Box::new(waiting);
         if check.is_some() { State::Checking(waiting) } else { State::Waiting(waiting) }
     }
 
     fn ask(&mut self, question: Question, now: Duration) -> Step {
-        let look = self.wait.look();
-        (State::Looking(Box::new(self.exchange(look, now)), question), None)
+        let exchange = match question {
+            Question::IsAlive { .. } => {
+                let (head, policy) = (Some(LIFE_SIGN), (*self.policy).clone());
+                let policy = Policy { passes: Some(1), read_head: head, ..policy };
+                self.exchange_with(self.wait.read(), Arc::new(policy), now)
+            }
+            _ => self.exchange(self.wait.look(), now),
+        };
+        (State::Looking(Box::new(exchange), question), None)
     }
 
     fn exchange<R: crate::Request>(&mut self, request: R, now: Duration) -> Exchange<R> {
+        self.exchange_with(request, Arc::clone(&self.policy), now)
+    }
+
+    fn exchange_with<R: crate::Request>(
+        &mut self,
+        request: R,
+        policy: Arc<Policy>,
+        now: Duration,
+    ) -> Exchange<R> {
         self.seed = self.seed.wrapping_add(1);
-        let route = self.place.guard(&self.route);
-        Exchange::new(request, route, Arc::clone(&self.policy), self.seed, now)
+        self.backoff.begin(now);
+        Exchange::new(request, self.place.guard(&self.route), policy, self.seed, now)
     }
 
     /// A wait that was accepted, with how long it may be silent.
     fn accepted(&mut self, mut waiting: Box<Waiting>) -> Box<Waiting> {
-        let patience = self.place.patience(&self.policy);
+        /// After how long a silent wait shows that all is well again.
+        const SOON: Duration = Duration::from_secs(1);
+        let soon = Some(SOON).filter(|_| self.is_stuck());
+        let patience = self.place.patience(&self.policy).into_iter().chain(soon).min();
         waiting.bear(patience.map(|most| most.saturating_sub(self.jitter.up_to(most / 4))));
         waiting
     }
@@ -187,14 +232,31 @@ impl Watch {
         let Some(index) = change.index().filter(|index| Some(*index) > self.place.after()) else {
             return self.failed(now, None, misplaced());
         };
+        // As from a proxy that drops the query: what was read is no change.
+        if *change.kind() == ChangeKind::Get {
+            return self.failed(now, None, Malformed::new(0, "a change, and not a read,").into());
+        }
         let head = waiting.meta();
-        self.place.tell(index, &head);
-        self.failures = 0;
+        let relevance = self.wait.relevance(&change);
+        self.place.tell(index, &head, relevance == Relevance::Wanted);
+        self.note(relevance);
         let ahead = head.etcd_index.map_or(0, |head| index.saturating_sub(head));
         let goes_on = waiting.is_stream() && (1..STRETCH).contains(&ahead);
         self.is_up_to_date = !waiting.is_stream() && ahead > 0;
         let state = if goes_on { State::Waiting(waiting) } else { State::Idle };
-        (state, self.is_told(&change).then_some(Ok(change)))
+        (state, (relevance == Relevance::Wanted).then_some(Ok(change)))
+    }
+
+    /// Takes note of what an event meant for the watch.
+    const fn note(&mut self, relevance: Relevance) {
+        match relevance {
+            Relevance::Wanted => {
+                self.failures = 0;
+                self.backoff.progress();
+            }
+            Relevance::Skipped => self.backoff.skip(),
+            Relevance::Foreign => {}
+        }
     }
 
     fn checked(&mut self, now: Duration, change: &Change) -> Step {
@@ -202,24 +264,35 @@ impl Watch {
         let Some(index) = change.index().filter(|index| Some(*index) > after) else {
             return self.failed(now, None, misplaced());
         };
-        let gap = self.place.check(index, self.is_told(change));
+        let is_told = self.wait.relevance(change) == Relevance::Wanted;
+        let gap = self.place.check(index, is_told);
+        self.backoff.skip();
         (State::Idle, gap.map(|gap| Err(gap.into())))
-    }
-
-    /// Whether it is a change that an open wait would be told of.
-    fn is_told(&self, change: &Change) -> bool {
-        change.key().is_some_and(|key| self.wait.is_for(key))
     }
 
     fn silent(&mut self, waiting: &Waiting) -> Step {
         if waiting.was_silent() {
             self.place.be_silent(&waiting.meta());
+            self.backoff.silence();
         }
         self.failures = 0;
         (State::Idle, None)
     }
 
-    fn cleared(&mut self, now: Duration, to: u64) -> Step {
+    /// A wait was silent at a member that lags behind.
+    fn lagged(&mut self, now: Duration, waiting: &Waiting) -> Step {
+        if waiting.was_silent() {
+            self.backoff.silence();
+        }
+        self.ask(Question::WentBack, now)
+    }
+
+    fn cleared(&mut self, now: Duration, error: Error) -> Step {
+        let to = error.etcd().map_or(0, |refusal| refusal.index);
+        // A server whose history is gone is beyond the index that was asked for.
+        if Some(to) <= self.place.after() {
+            return self.ask(Question::WhereIsIt(error), now);
+        }
         if !self.wait.is_recursive() {
             return self.ask(Question::WasTouched(to), now);
         }
@@ -230,7 +303,9 @@ impl Watch {
     /// garbled on the way; if it is told the same, only a leap leads on.
     fn unreadable(&mut self, now: Duration, waiting: &Waiting, error: Error) -> Step {
         let after = self.place.after();
-        if self.unreadable == after
+        // What is too large stays so, while what was garbled on its way may come well the next time.
+        let is_certain = matches!(error.kind(), ErrorKind::TooLarge { .. });
+        if (is_certain || self.unreadable == after)
             && let Some(gap) = self.place.skip(&waiting.meta())
         {
             return (State::Idle, Some(Err(gap.into())));
@@ -240,12 +315,60 @@ impl Watch {
     }
 
     /// The key was read at this index and had been modified at that one, if it is there.
-    fn looked(&mut self, question: Question, read: Option<u64>, modified: Option<u64>) -> Step {
+    fn looked(
+        &mut self,
+        now: Duration,
+        question: Question,
+        read: Option<u64>,
+        modified: Option<u64>,
+    ) -> Step {
         let gap = match question {
             Question::WasTouched(cleared) => self.place.look(cleared, read, modified),
             Question::WentBack => self.place.compare(read),
+            Question::WhereIsIt(error) => match self.place.locate(read) {
+                Some(gap) => Some(gap),
+                None => return self.failed(now, None, error),
+            },
+            Question::IsAlive { cause, was_silent } => {
+                let Some(read) = read else { return self.failed(now, None, cause) };
+                self.holds_heads = true;
+                self.place.survey(now, read, was_silent)
+            }
         };
         (State::Idle, gap.map(|gap| Err(gap.into())))
+    }
+
+    /// A read failed that was to answer this.
+    fn unanswered(&mut self, now: Duration, question: Question, error: Error) -> Step {
+        let is_foreign = matches!(error.kind(), ErrorKind::WrongCluster { .. });
+        match question {
+            // Nothing proves that the key was not touched.
+            Question::WasTouched(to) if matches!(error.kind(), ErrorKind::TooLarge { .. }) => {
+                (State::Idle, Some(Err(self.place.lose(to).into())))
+            }
+            // Whoever has no right to read is told so.
+            Question::IsAlive { .. } | Question::WhereIsIt(_) if is_foreign || is_final(&error) => {
+                self.failed(now, None, error)
+            }
+            Question::IsAlive { cause, .. } | Question::WhereIsIt(cause) => {
+                self.failed(now, None, cause)
+            }
+            Question::WasTouched(_) | Question::WentBack => self.failed(now, None, error),
+        }
+    }
+
+    /// A wait got no head in time.
+    fn headless(&mut self, now: Duration, waiting: &Waiting, error: Error) -> Step {
+        if waiting.is_stream() {
+            // As behind a proxy that passes a response on when it is complete, or large.
+            self.wait = self.wait.clone().without_stream();
+            return (State::Idle, None);
+        }
+        let was_silent = self.backoff.was_long(now);
+        if was_silent {
+            self.backoff.silence();
+        }
+        self.ask(Question::IsAlive { cause: error, was_silent }, now)
     }
 
     /// Something came to nothing; a wait may have been silent until then.
@@ -253,14 +376,16 @@ impl Watch {
         if let Some(waiting) = waiting.filter(|waiting| waiting.was_silent()) {
             self.place.be_silent(&waiting.meta());
             self.failures = 0;
+            self.backoff.silence();
         }
         if let ErrorKind::WrongCluster { expected, .. } = error.kind() {
             self.place.leave_home(*expected);
             return (State::Idle, None);
         }
-        if judge::stays(&error) {
+        if is_final(&error) {
             return (State::Over, Some(Err(error)));
         }
+        self.backoff.excuse();
         let pause = self.jitter.up_to(self.policy.watch_pause_after(self.failures));
         self.failures = self.failures.saturating_add(1);
         // An empty answer is how some intermediaries end a wait; it only must not make us spin.
@@ -310,13 +435,15 @@ impl Conversation for Watch {
                     self.changed(now, waiting, change)
                 }
                 (State::Checking(_), Turn::Changed(change)) => self.checked(now, &change),
-                (State::Waiting(_) | State::Checking(_), Turn::Silent) if self.place.lags() => {
-                    self.ask(Question::WentBack, now)
+                (State::Waiting(waiting) | State::Checking(waiting), Turn::Silent)
+                    if self.place.lags() =>
+                {
+                    self.lagged(now, &waiting)
                 }
                 (State::Waiting(waiting), Turn::Silent) => self.silent(&waiting),
                 (State::Checking(_), Turn::Silent) => (State::Idle, None),
                 (State::Waiting(_), Turn::Failed(error)) if error.is_history_cleared() => {
-                    self.cleared(now, error.etcd().map_or(0, |refusal| refusal.index))
+                    self.cleared(now, error)
                 }
                 (State::Checking(_), Turn::Failed(error)) if error.is_history_cleared() => {
                     (State::Idle, Some(Err(self.place.check_failed().into())))
@@ -328,19 +455,23 @@ impl Conversation for Watch {
                     // A directory keeps its index when it gets another ttl, so it proves nothing.
                     let file = change.node().filter(|node| node.is_file());
                     let modified = file.and_then(|file| file.modified_index());
-                    self.looked(question, change.etcd_index(), modified)
+                    self.looked(now, question, change.etcd_index(), modified)
                 }
                 (State::Looking(_, question), Turn::Failed(error)) if error.is_key_not_found() => {
                     // One that broke off does not tell its index.
                     let read = error.etcd().map(|refusal| refusal.index).filter(|read| *read > 0);
-                    self.looked(question, read, None)
+                    self.looked(now, question, read, None)
+                }
+                (State::Looking(_, question), Turn::Failed(error)) => {
+                    self.unanswered(now, question, error)
+                }
+                (State::Waiting(waiting), Turn::Failed(error)) if is_headless(&waiting, &error) => {
+                    self.headless(now, &waiting, error)
                 }
                 (State::Waiting(waiting), Turn::Failed(error)) => {
                     self.failed(now, Some(&waiting), error)
                 }
-                (State::Checking(_) | State::Looking(..), Turn::Failed(error)) => {
-                    self.failed(now, None, error)
-                }
+                (State::Checking(_), Turn::Failed(error)) => self.failed(now, None, error),
                 (State::Stopped, _) => (State::Over, Some(Err(ErrorKind::Stopped.into()))),
                 // Nothing else comes of a state.
                 _ => (self.begin(now), None),
@@ -381,9 +512,30 @@ impl Conversation for Watch {
     }
 }
 
-fn is_unreadable(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Malformed(_))
+/// Whether a watch ends with this error. What is too large is only one change, and history that is gone is
+/// gone for the index that was asked for.
+pub(crate) fn is_final(error: &Error) -> bool {
+    let is_passing =
+        matches!(error.kind(), ErrorKind::TooLarge { .. }) || error.is_history_cleared();
+    judge::stays(error) && !is_passing
 }
+
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. })
+}
+
+/// Whether a wait was sent and got no head in time.
+fn is_headless(waiting: &Waiting, error: &Error) -> bool {
+    let ErrorKind::Failed(failure) = error.last() else { return false };
+    !waiting.has_head() && failure.cause() == Cause::TimedOut && failure.stage() == Stage::AfterSend
+}
+
+/// How long a stream may take to begin: it is asked for while the watch is up to date, so its head comes at
+/// once unless something in between holds it back.
+const STREAM_HEAD: Duration = Duration::from_secs(1);
+
+/// How long a read may take that shows whether an endpoint responds.
+const LIFE_SIGN: Duration = Duration::from_secs(1);
 
 fn misplaced() -> Error {
     Malformed::new(0, "a change after the index that was asked for").into()

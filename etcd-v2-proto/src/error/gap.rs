@@ -40,6 +40,9 @@ pub enum GapReason {
     CaughtUp,
     /// What the server tells of them cannot be understood, however often it is asked.
     Unreadable,
+    /// The watch began "now", and the head that says at which index that is did not come in time, as behind
+    /// a proxy that holds it back until the first change.
+    StartUnknown,
 }
 
 impl Gap {
@@ -67,6 +70,7 @@ impl fmt::Display for GapReason {
             Self::IndexWentBack => "the index of the store went back, as after a restore",
             Self::CaughtUp => "the member was caught up with a copy of the store",
             Self::Unreadable => "what the server tells of them cannot be understood",
+            Self::StartUnknown => "the head of the first wait did not come in time",
         })
     }
 }

@@ -102,25 +102,43 @@ impl Wait {
         self
     }
 
-    /// Whether a change is one that is waited for: of the key itself, of a directory above it, or of
-    /// something below it that is not hidden.
-    ///
-    /// Servers make two mistakes when they look through their history. They take the removal of `/foo`
-    /// for one of `/foobar`, and they tell of keys that an underscore hides, which no open wait is told
-    /// of.
-    pub(crate) fn is_for(&self, key: &str) -> bool {
-        // Under another prefix, nobody knows how the keys that the server tells begin.
-        self.target.has_prefix()
-            || self.target.key().is_ok_and(|own| {
-                let own = own.as_str();
-                is_below(own, key)
-                    || (self.recursive && is_below(key, own) && !is_hidden_below(key, own))
-            })
+    /// What an event means for this wait.
+    pub(crate) fn relevance(&self, event: &Change) -> Relevance {
+        let (Some(key), Ok(own)) = (event.key(), self.target.key()) else {
+            return Relevance::Foreign;
+        };
+        self.relevance_of(key, own.as_str(), event.kind().is_removal())
+    }
+
+    fn relevance_of(&self, key: &str, own: &str, is_removal: bool) -> Relevance {
+        // Under another prefix, the beginning of the keys in events is unknown, so a removal may be that of
+        // a directory above the key.
+        if self.target.has_prefix() {
+            let is_within = self.recursive && is_within(key, own);
+            let is_wanted = own == "/" || key.ends_with(own) || is_within || is_removal;
+            return if is_wanted { Relevance::Wanted } else { Relevance::Foreign };
+        }
+        if key == own {
+            return Relevance::Wanted;
+        }
+        if is_removal && is_below(own, key) {
+            return Relevance::Wanted;
+        }
+        if self.recursive && is_below(key, own) {
+            return if is_hidden_below(key, own) { Relevance::Skipped } else { Relevance::Wanted };
+        }
+        if is_removal && own.starts_with(key) { Relevance::Skipped } else { Relevance::Foreign }
     }
 
     /// The same wait for as many changes as will come.
     pub(crate) const fn streaming(mut self) -> Self {
         self.streaming = true;
+        self
+    }
+
+    /// The same without streams.
+    pub(crate) const fn without_stream(mut self) -> Self {
+        self.stream = false;
         self
     }
 
@@ -134,6 +152,11 @@ impl Wait {
         Get::at(self.target.clone()).quorum()
     }
 
+    /// A read of the key from the member that responds.
+    pub(crate) fn read(&self) -> Get {
+        Get::at(self.target.clone()).local()
+    }
+
     pub(crate) const fn is_recursive(&self) -> bool {
         self.recursive
     }
@@ -143,6 +166,24 @@ impl Wait {
     pub const fn index(&self) -> Option<u64> {
         self.after
     }
+}
+
+/// What an event means for a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relevance {
+    /// It is of the key itself, of something below it that is not hidden, or the removal of a directory above
+    /// it.
+    Wanted,
+    /// Only a history reports it, and no open wait would have: the removal of `/foo` to a wait for `/foobar`,
+    /// or a key that an underscore hides.
+    Skipped,
+    /// No etcd sends it in response to this wait.
+    Foreign,
+}
+
+/// Whether the segments of a key include those of the other one, with more after them.
+fn is_within(key: &str, own: &str) -> bool {
+    key.match_indices(own).any(|(at, _)| key[at + own.len()..].starts_with('/'))
 }
 
 impl From<&str> for Wait {
@@ -209,29 +250,76 @@ mod tests {
 
     use super::*;
 
+    fn relevance(wait: &Wait, key: &str, kind: &str) -> Relevance {
+        let body = format!(r#"{{"action":"{kind}","node":{{"key":"{key}","modifiedIndex":7}}}}"#);
+        let (status, meta) = (http::StatusCode::OK, crate::Meta::default());
+        let event = Change::decode(Document { status, meta, body: body.into() }).unwrap();
+        wait.relevance(&event)
+    }
+
+    const WRITES: [&str; 4] = ["set", "create", "update", "compareAndSwap"];
+    const REMOVALS: [&str; 3] = ["delete", "compareAndDelete", "expire"];
+
+    fn relevances(wait: &Wait, key: &str) -> (Relevance, Relevance) {
+        let of = |kinds: &[&str]| {
+            let all: Vec<_> = kinds.iter().map(|kind| relevance(wait, key, kind)).collect();
+            assert!(all.iter().all(|one| *one == all[0]), "{key}: {all:?}");
+            all[0]
+        };
+        (of(&WRITES), of(&REMOVALS))
+    }
+
     #[test]
-    fn a_name_that_only_begins_alike_is_another() {
+    fn an_event_is_of_the_key_or_below_it_or_removes_a_directory_above_it() {
+        use Relevance::{Foreign, Skipped, Wanted};
         let plain = Wait::new("/a/foobar/");
-        for key in ["/a/foobar", "/a", "/"] {
-            assert!(plain.is_for(key), "{key}");
-        }
-        for key in ["/a/foo", "/a/foobar/x", "/a/foobarbar", "/b"] {
-            assert!(!plain.is_for(key), "{key}");
-        }
         let recursive = Wait::new("a/foobar").recursive();
-        assert!(recursive.is_for("/a/foobar/x/y") && !recursive.is_for("/a/foobarbar"));
-        assert!(Wait::new("/").recursive().is_for("/anything"));
-        assert!(Wait::new("/x").with_prefix("/v2/keys/tenant").is_for("/tenant/x"));
+        for (key, of_plain, of_recursive) in [
+            ("/a/foobar", (Wanted, Wanted), (Wanted, Wanted)),
+            ("/a", (Foreign, Wanted), (Foreign, Wanted)),
+            ("/", (Foreign, Wanted), (Foreign, Wanted)),
+            ("/a/foo", (Foreign, Skipped), (Foreign, Skipped)),
+            ("/a/foobar/x", (Foreign, Foreign), (Wanted, Wanted)),
+            ("/a/foobar/x/y", (Foreign, Foreign), (Wanted, Wanted)),
+            ("/a/foobar/_x", (Foreign, Foreign), (Skipped, Skipped)),
+            ("/a/foobarbar", (Foreign, Foreign), (Foreign, Foreign)),
+            ("/b", (Foreign, Foreign), (Foreign, Foreign)),
+            ("/b/a/foobar", (Foreign, Foreign), (Foreign, Foreign)),
+        ] {
+            assert_eq!(relevances(&plain, key), of_plain, "{key}");
+            assert_eq!(relevances(&recursive, key), of_recursive, "{key}");
+        }
+        assert_eq!(relevances(&Wait::new("/").recursive(), "/anything"), (Wanted, Wanted));
+    }
+
+    #[test]
+    fn under_another_prefix_an_event_ends_with_the_key_or_has_it_within() {
+        use Relevance::{Foreign, Wanted};
+        let plain = Wait::new("/x").with_prefix("/v2/keys/tenant");
+        let recursive = plain.clone().recursive();
+        for (key, of_plain, of_recursive) in [
+            ("/tenant/x", Wanted, Wanted),
+            ("/x", Wanted, Wanted),
+            ("/tenant/x/y", Foreign, Wanted),
+            ("/tenant/xy", Foreign, Foreign),
+            ("/other", Foreign, Foreign),
+        ] {
+            assert_eq!(relevances(&plain, key), (of_plain, Wanted), "{key}");
+            assert_eq!(relevances(&recursive, key), (of_recursive, Wanted), "{key}");
+        }
     }
 
     #[test]
     fn what_is_hidden_is_told_only_from_within() {
+        let is_wanted = |wait: &Wait, key| relevance(wait, key, "set") == Relevance::Wanted;
         let root = Wait::new("/").recursive();
-        assert!(!root.is_for("/_a") && !root.is_for("/a/_b/c") && root.is_for("/a_b/c_"));
+        assert!(!is_wanted(&root, "/_a") && !is_wanted(&root, "/a/_b/c"));
+        assert!(is_wanted(&root, "/a_b/c_"));
         let inside = Wait::new("/a/_b").recursive();
-        assert!(inside.is_for("/a/_b") && inside.is_for("/a/_b/c") && !inside.is_for("/a/_b/_c"));
-        assert!(inside.is_for("/a") && inside.is_for("/"), "what goes takes it along");
-        assert!(Wait::new("/_a").is_for("/_a") && Wait::new("/_a/b").is_for("/_a"));
+        assert!(is_wanted(&inside, "/a/_b") && is_wanted(&inside, "/a/_b/c"));
+        assert!(!is_wanted(&inside, "/a/_b/_c"));
+        assert_eq!(relevances(&inside, "/a").1, Relevance::Wanted, "what goes takes it along");
+        assert!(is_wanted(&Wait::new("/_a"), "/_a") && !is_wanted(&Wait::new("/_a/b"), "/_a"));
     }
 
     #[test]

@@ -46,6 +46,9 @@ use crate::request::{ClusterId, Meta};
 /// a stretch may have to be looked through a second time.
 pub(super) const STRETCH: u64 = 300;
 
+/// Up to how many changes of a stretch are compared with those in the history.
+const CHECKED: usize = 64;
+
 /// Where a watch is.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -64,6 +67,12 @@ pub(super) struct Place {
     /// Whether that cluster is gone, as far as can be told.
     left_home: bool,
     doubt: Option<Doubt>,
+    /// The indexes of the changes that were reported since the doubt began.
+    reported: Vec<u64>,
+    /// An index that the store had reached before the watch began.
+    known: Option<u64>,
+    /// The index at which the store was when the key was last read because a wait got no head.
+    surveyed: Option<u64>,
     /// When the store was at which index.
     measured: Option<(Duration, u64)>,
     /// How long a stretch takes, as far as the store moves at all.
@@ -77,8 +86,6 @@ struct Doubt {
     after: u64,
     /// The change at its end, which was told.
     until: u64,
-    /// How many changes were told in it that did not follow the one before.
-    steps: u32,
     /// The log and its term when it began.
     raft: (u64, u64),
     /// Whether it has to be looked through.
@@ -96,9 +103,13 @@ pub(super) enum Sight {
 }
 
 impl Place {
-    pub(super) fn new(after: Option<u64>) -> Self {
+    /// A place after this index, or at "now", when the store was at no lower index than `known`.
+    pub(super) fn new(after: Option<u64>, known: Option<u64>) -> Self {
         Self {
             after,
+            known,
+            reported: Vec::new(),
+            surveyed: None,
             quiet: None,
             reached: after.unwrap_or_default(),
             lags: false,
@@ -157,6 +168,7 @@ impl Place {
         self.is_proven &= self.lags;
         self.reached = self.reached.max(index);
         self.measure(now, index);
+        let is_checkable = self.reported.len() <= CHECKED;
         match &mut self.doubt {
             // A member that lags behind knows nothing yet.
             Some(doubt) if doubt.is_grave || index < doubt.until => Sight::Clear,
@@ -164,7 +176,7 @@ impl Place {
                 self.doubt = None;
                 Sight::Clear
             }
-            Some(doubt) if doubt.steps == 1 => {
+            Some(doubt) if is_checkable => {
                 doubt.is_grave = true;
                 Sight::Doubtful
             }
@@ -177,33 +189,41 @@ impl Place {
         }
     }
 
-    /// A wait with this head told a change that comes after all others.
-    pub(super) fn tell(&mut self, index: u64, head: &Meta) {
+    /// A wait with this head told a change that comes after all others; `is_reported` unless it is skipped.
+    pub(super) fn tell(&mut self, index: u64, head: &Meta, is_reported: bool) {
         let before = self.after.max(head.etcd_index).unwrap_or_default();
         if index > before.saturating_add(1)
             && let (Some(_), Some(log), Some(term)) =
                 (head.etcd_index, head.raft_index, head.raft_term)
         {
-            let new =
-                Doubt { after: before, until: index, steps: 0, raft: (log, term), is_grave: false };
-            let doubt = self.doubt.get_or_insert(new);
-            doubt.until = index;
-            doubt.steps = doubt.steps.saturating_add(1);
+            if self.doubt.is_none() {
+                self.reported.clear();
+            }
+            let new = Doubt { after: before, until: index, raft: (log, term), is_grave: false };
+            self.doubt.get_or_insert(new).until = index;
+        }
+        if is_reported && self.doubt.is_some() && self.reported.len() <= CHECKED {
+            self.reported.push(index);
         }
         (self.after, self.quiet) = (Some(index), None);
         (self.lags, self.is_proven) = (false, false);
         self.reached = self.reached.max(index);
     }
 
-    /// A stretch that had to be looked through begins with this change, `told` unless no open wait
+    /// This is the next change in a stretch that has to be looked through; `told` unless no open wait
     /// would have been told of it.
     pub(super) fn check(&mut self, index: u64, told: bool) -> Option<Gap> {
-        let doubt = self.doubt.take_if(|doubt| told || index >= doubt.until);
-        if let Some(doubt) = &mut self.doubt {
+        let doubt = self.doubt.as_mut()?;
+        if index >= doubt.until {
+            self.doubt = None;
+            return None;
+        }
+        if !told || self.reported.binary_search(&index).is_ok() {
             doubt.after = doubt.after.max(index);
+            return None;
         }
         let to = self.after.unwrap_or_default();
-        doubt.filter(|doubt| index < doubt.until).map(|_| self.leap(index, to, GapReason::CaughtUp))
+        Some(self.leap(index, to, GapReason::CaughtUp))
     }
 
     /// The history of a stretch that had to be looked through is gone.
@@ -246,6 +266,30 @@ impl Place {
         Some(self.lose(to))
     }
 
+    /// The history is said to be gone, but not how far; a read through consensus was answered at this index.
+    pub(super) fn locate(&mut self, read: Option<u64>) -> Option<Gap> {
+        let to = read.filter(|read| Some(*read) > self.after)?;
+        Some(self.lose(to))
+    }
+
+    /// A wait got no head, and a read of the member was answered at this index after that; `was_silent` if the
+    /// head would have come with a change that was there.
+    pub(super) fn survey(&mut self, now: Duration, read: u64, was_silent: bool) -> Option<Gap> {
+        if self.after.is_none() {
+            let from = self.known.unwrap_or_default().saturating_add(1);
+            return Some(self.leap(from.min(read), read, GapReason::StartUnknown));
+        }
+        if read >= self.reached {
+            self.reached = read;
+            self.measure(now, read);
+        }
+        if let Some(before) = self.surveyed.replace(read).filter(|_| was_silent) {
+            // The wait began after that index and was silent.
+            self.be_silent(&Meta { etcd_index: Some(before), ..Meta::default() });
+        }
+        None
+    }
+
     /// A read through consensus was answered at this index.
     pub(super) fn compare(&mut self, read: Option<u64>) -> Option<Gap> {
         let read = read?;
@@ -271,7 +315,7 @@ impl Place {
     }
 
     fn leap(&mut self, from: u64, to: u64, reason: GapReason) -> Gap {
-        (self.after, self.quiet, self.doubt) = (Some(to), None, None);
+        (self.after, self.quiet, self.doubt, self.surveyed) = (Some(to), None, None, None);
         (self.lags, self.is_proven) = (false, false);
         self.reached = match reason {
             GapReason::ClusterChanged | GapReason::IndexWentBack => to,

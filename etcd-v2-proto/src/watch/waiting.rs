@@ -18,6 +18,10 @@ pub(super) struct Waiting {
     head: Option<Head>,
     /// The changes of a stream; a single one is the exchange's own matter.
     documents: Option<Documents>,
+    /// How long the head may take, if that is not up to the exchange.
+    head_limit: Option<HeadLimit>,
+    /// Whether nothing but white space has come after the head.
+    is_blank: bool,
     /// Whether the silence was too long.
     is_over: bool,
     /// Whether it had been silent when it last heard something.
@@ -33,6 +37,15 @@ struct Head {
     patience: Option<Duration>,
     is_told: bool,
 }
+
+/// How long the head of an attempt may take, and since when.
+struct HeadLimit {
+    limit: Option<Duration>,
+    began: Option<Duration>,
+}
+
+/// The longest time that a change from the history takes to come after the head.
+pub(super) const SETTLED: Duration = Duration::from_millis(500);
 
 /// What comes next.
 pub(super) enum Turn {
@@ -54,7 +67,26 @@ impl Waiting {
     /// A wait, as a stream with documents of at most so many bytes if there is to be one.
     pub(super) fn new(wait: Wait, exchange: Exchange<Wait>, stream: Option<usize>) -> Self {
         let documents = stream.map(Documents::new);
-        Self { wait, exchange, head: None, documents, is_over: false, was_silent: false }
+        Self {
+            wait,
+            exchange,
+            head: None,
+            documents,
+            head_limit: None,
+            is_blank: true,
+            is_over: false,
+            was_silent: false,
+        }
+    }
+
+    /// Has each attempt wait that long for its head, instead of what the policy says.
+    pub(super) const fn limit_head(&mut self, limit: Option<Duration>) {
+        self.head_limit = Some(HeadLimit { limit, began: None });
+    }
+
+    /// Whether its head has come.
+    pub(super) const fn has_head(&self) -> bool {
+        self.head.is_some()
     }
 
     pub(super) const fn is_stream(&self) -> bool {
@@ -81,7 +113,7 @@ impl Waiting {
     /// What comes next; `silence` is the longest one within a change.
     pub(super) fn poll(&mut self, now: Duration, silence: Option<Duration>) -> Turn {
         let quiet = self.is_quiet(now);
-        let Some(head) = &mut self.head else { return Turn::of(self.exchange.poll(now)) };
+        let Some(head) = &mut self.head else { return self.open(now) };
         if !head.is_told {
             head.is_told = true;
             return Turn::Accepted(head.meta);
@@ -114,16 +146,37 @@ impl Waiting {
         }
     }
 
+    /// What comes next before there is a head.
+    fn open(&mut self, now: Duration) -> Turn {
+        let mut turn = Turn::of(self.exchange.poll(now));
+        if let (Turn::Act(Action::Send { timing, .. }), Some(HeadLimit { limit, began })) =
+            (&mut turn, &mut self.head_limit)
+        {
+            let spent = now.saturating_sub(*began.get_or_insert(now));
+            let left = limit.map(|limit| limit.saturating_sub(spent));
+            timing.head = left.map(|left| left.max(Duration::from_millis(1)));
+        }
+        turn
+    }
+
     pub(super) fn handle(&mut self, now: Duration, event: Event) {
+        if let Some(limit) = &mut self.head_limit {
+            limit.began = None;
+        }
         let quiet = self.is_quiet(now);
         self.was_silent = quiet && self.is_settled(now);
         match (&mut self.head, &mut self.documents, event) {
             (Some(head), Some(documents), Event::Chunk(chunk)) => {
-                head.heard = now;
+                // White space between changes is no sign that the server would report any.
+                if !quiet || !is_blank(&chunk) {
+                    head.heard = now;
+                }
                 documents.push(&chunk);
             }
             (Some(_), _, event) if quiet && is_timeout(&event) => self.is_over = true,
             (_, _, event) => {
+                let says = matches!(&event, Event::Chunk(chunk) if !is_blank(chunk));
+                self.is_blank &= self.head.is_none() || !says;
                 self.exchange.handle(now, event);
                 if self.head.is_none()
                     && let Some((meta, _)) = self.exchange.head(now)
@@ -146,8 +199,6 @@ impl Waiting {
 
     /// Whether what was there when it began would have come by now.
     fn is_settled(&self, now: Duration) -> bool {
-        /// The longest time that a change from the history takes to come after the head.
-        const SETTLED: Duration = Duration::from_millis(500);
         self.head.as_ref().is_some_and(|head| {
             let settled = head.patience.map_or(SETTLED, |patience| patience.min(SETTLED));
             now.saturating_sub(head.came) >= settled
@@ -156,8 +207,9 @@ impl Waiting {
 
     /// Whether its head has come and no part of a change has.
     fn is_quiet(&self, now: Duration) -> bool {
-        let open = self.exchange.head(now).is_some_and(|(_, idle)| idle.is_some());
-        open && self.documents.as_ref().is_none_or(|documents| !documents.is_amid())
+        let open = self.exchange.head(now).is_some();
+        open && self.is_blank
+            && self.documents.as_ref().is_none_or(|documents| !documents.is_amid())
     }
 }
 
@@ -172,6 +224,10 @@ impl Turn {
             Action::Finish(end) => Self::Failed(end.err().unwrap_or_else(Error::nobody)),
         }
     }
+}
+
+fn is_blank(chunk: &[u8]) -> bool {
+    chunk.iter().all(u8::is_ascii_whitespace)
 }
 
 fn is_timeout(event: &Event) -> bool {

@@ -12,6 +12,7 @@ mod histories;
 mod keys;
 mod membership;
 mod monitor;
+mod rates;
 mod secrets;
 mod seeds;
 mod shown;
@@ -181,5 +182,19 @@ proptest! {
         let end = answer.len().min(at + length);
         answer.splice(at..end, instead);
         smaller::smaller_answer(&answer);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn a_watch_without_progress_sends_few_requests(script in vec(any::<u8>(), 1..6)) {
+        rates::watch(&script);
+    }
+
+    #[test]
+    fn a_mirror_without_progress_sends_few_requests(script in vec(any::<u8>(), 1..6)) {
+        rates::mirror(&script);
     }
 }

@@ -149,6 +149,10 @@ transcripts! {
     watch_streams_while_it_is_up_to_date
     watch_goes_on_after_a_stream_that_broke
     watch_leaps_over_what_it_cannot_understand
+    watch_goes_on_after_a_change_that_is_too_large
+    watch_backs_off_without_progress
+    watch_waits_on_behind_a_proxy_that_holds_heads_back
+    watch_takes_no_white_space_for_a_change
 
     // Mirrors.
     mirror_lists_and_then_watches
