@@ -3,7 +3,7 @@
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use http::Version;
 use hyper::Error;
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::runtime::Handle;
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -24,6 +25,8 @@ pub(crate) struct Body {
     source: Source,
     /// Whether the timer of the connection is set for the piece that is awaited now.
     is_timed: bool,
+    /// How many bytes there may be between two pieces.
+    max_framing: usize,
 }
 
 /// Where the pieces come from.
@@ -54,6 +57,7 @@ impl Body {
         connection: Box<Connection>,
         pool: &Arc<Pool>,
         version: Version,
+        max_framing: usize,
     ) -> Self {
         let source = if version == Version::HTTP_11 {
             Source::Kept(connection, Arc::clone(pool))
@@ -62,7 +66,8 @@ impl Body {
             // with headers of its own.
             Source::Last(connection)
         };
-        let mut body = Self { incoming, source, is_timed: false };
+        let mut body = Self { incoming, source, is_timed: false, max_framing };
+        body.begin_count();
         body.look_for_the_end();
         body
     }
@@ -80,6 +85,38 @@ impl Body {
         }
         let _ = connection.poll(context);
         connection.quietly(take)
+    }
+
+    /// The next frame, if the socket holds it and the runtime has not heard of it: a process that was stopped hears of
+    /// its timers before it hears of its sockets.
+    fn poll_late_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(connection) = self.source.connection() else { return Poll::Ready(None) };
+        let _ = connection.read_directly(|connection| connection.poll(context));
+        self.poll_frame(context)
+    }
+
+    /// Begins to count what comes between two pieces.
+    fn begin_count(&mut self) {
+        if let Some(connection) = self.source.connection() {
+            connection.begin_count();
+        }
+    }
+
+    /// Whether chunk sizes, their extensions or trailers go on without any data.
+    fn is_framing_endless(&mut self) -> bool {
+        let limit = self.max_framing;
+        self.source.connection().is_some_and(|connection| connection.has_received_more_than(limit))
+    }
+
+    #[cold]
+    fn endless_framing(&self) -> Failure {
+        let limit = self.max_framing;
+        Failure::after_send(format!(
+            "the server sent more than {limit} bytes of chunk sizes, extensions or trailers without data"
+        ))
     }
 
     /// Gives the connection back as soon as the length of the body is reached.
@@ -133,10 +170,27 @@ impl AsyncBody for Body {
                 return Poll::Ready(Err(Failure::after_send("the connection broke before")));
             }
         }
+        // A server that sends its pieces byte by byte must not keep the task from yielding.
+        ready!(poll_proceed(context)).made_progress();
         loop {
-            match self.poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
+            let frame = match self.poll_frame(context) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending if self.is_framing_endless() => {
+                    self.source = Source::Broken;
+                    return Poll::Ready(Err(self.endless_framing()));
+                }
+                Poll::Pending => {
+                    let failure = ready!(self.poll_silence(context, timeout));
+                    let Poll::Ready(frame) = self.poll_late_frame(context) else {
+                        return Poll::Ready(Err(failure));
+                    };
+                    frame
+                }
+            };
+            match frame {
+                Some(Ok(frame)) => {
                     self.is_timed = false;
+                    self.begin_count();
                     self.look_for_the_end();
                     // Trailers say nothing that is used here.
                     if let Ok(data) = frame.into_data()
@@ -145,15 +199,14 @@ impl AsyncBody for Body {
                         return Poll::Ready(Ok(Some(data)));
                     }
                 }
-                Poll::Ready(Some(Err(error))) => {
+                Some(Err(error)) => {
                     self.source = Source::Broken;
                     return Poll::Ready(Err(failure::after_send(error.into())));
                 }
-                Poll::Ready(None) => {
+                None => {
                     self.end();
                     return Poll::Ready(Ok(None));
                 }
-                Poll::Pending => return self.poll_silence(context, timeout).map(Err),
             }
         }
     }

@@ -229,6 +229,7 @@ impl Builder {
             pool: Arc::new(Pool::new(self.limits)),
             reach: Arc::new(reach),
             epoch: Instant::now(),
+            max_head: self.max_head,
         }
     }
 }

@@ -4,19 +4,21 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use etcd_v2_proto::proxy::{Proxy, Tunnel};
 use etcd_v2_proto::{Failure, Stage};
 use http::Uri;
 use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
 use tower_service::Service;
 
 use crate::connection::{Connection, Origin};
 use crate::patience::{Patience, Step};
 use crate::plain::Plain;
+use crate::socket::{Socket, SocketState};
 #[cfg(feature = "tls")]
 use crate::tls::Session;
 use crate::tunnel;
@@ -77,6 +79,7 @@ where
             let opening = pin!(open(connector, uri, proxy, tunnel));
             let opened = patience.wait(Step::Connecting, opening).await?;
             let stream = opened.map_err(Failure::before_send)?;
+            let socket = stream.inner().state();
             patience.check(Stage::BeforeSend)?;
             #[cfg(feature = "tls")]
             if let Some(session) = plan.session {
@@ -84,9 +87,9 @@ where
                 let shaken = patience.wait(Step::Handshake, shaking).await?;
                 let stream = shaken.map_err(Failure::before_send)?;
                 patience.check(Stage::BeforeSend)?;
-                return speak(stream, origin, http, runtime).await;
+                return speak(stream, socket, origin, http, runtime).await;
             }
-            speak(Plain::new(stream, origin.is_https()), origin, http, runtime).await
+            speak(Plain::new(stream, origin.is_https()), socket, origin, http, runtime).await
         })
     }
 }
@@ -97,15 +100,15 @@ async fn open<C>(
     uri: Uri,
     proxy: Option<&Proxy>,
     tunnel: Option<Tunnel>,
-) -> Result<C::Response, BoxError>
+) -> Result<TokioIo<Socket<C::Response>>, BoxError>
 where
     C: Service<Uri>,
-    C::Response: Read + Write + Unpin,
+    C::Response: Read + Write + Unpin + 'static,
     C::Error: Into<BoxError>,
 {
     let connecting = async {
         poll_fn(|context| connector.poll_ready(context)).await?;
-        connector.call(uri).await
+        connector.call(uri).await.map(Socket::new)
     };
     let stream = connecting.await.map_err(|error| {
         let error = error.into();
@@ -123,6 +126,7 @@ where
 /// Speaks HTTP over the stream.
 async fn speak<S>(
     stream: S,
+    socket: Arc<SocketState>,
     origin: Origin,
     http: &http1::Builder,
     runtime: Handle,
@@ -131,7 +135,7 @@ where
     S: Read + Write + Unpin + Send + 'static,
 {
     let (sender, speaker) = http.handshake(stream).await.map_err(Failure::before_send)?;
-    Ok(Connection::new(origin, runtime, sender, Box::pin(speaker)))
+    Ok(Connection::new(origin, runtime, socket, sender, Box::pin(speaker)))
 }
 
 impl<C> fmt::Debug for Erased<C> {

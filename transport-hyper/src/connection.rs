@@ -5,11 +5,14 @@
 //! while a request is handed over to it.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
+use std::process;
 use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use etcd_v2_proto::Failure;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
 use hyper::Error;
@@ -17,11 +20,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::Handle;
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 
 use crate::connect::BoxError;
 use crate::listener::Listener;
 use crate::outgoing::Outgoing;
+use crate::patience::{Patience, Step};
+use crate::socket::SocketState;
 use crate::timer::Timer;
 
 /// Whom a connection leads to.
@@ -52,6 +57,11 @@ pub(crate) struct Connection {
     pub(crate) runtime: Handle,
     /// For the limits of the answers.
     pub(crate) timer: Timer,
+    /// Which process made it.
+    process: u32,
+    socket: Arc<SocketState>,
+    /// How much was received before what is awaited now.
+    received_before: usize,
     /// Reads and writes, until the connection has ended. It is dropped before the sender, which would wake it.
     speaker: Option<Speaker>,
     sender: SendRequest<Outgoing>,
@@ -77,13 +87,26 @@ impl Connection {
     pub(crate) fn new(
         origin: Origin,
         runtime: Handle,
+        socket: Arc<SocketState>,
         sender: SendRequest<Outgoing>,
         speaker: Speaker,
     ) -> Box<Self> {
         let (listener, speaker) = (Arc::<Listener>::default(), Some(speaker));
         let (waker, timer) = (Waker::from(Arc::clone(&listener)), Timer::default());
+        let (process, received_before) = (process::id(), socket.received());
         // It is handed on from one to the next.
-        Box::new(Self { origin, runtime, timer, sender, speaker, listener, waker })
+        Box::new(Self {
+            origin,
+            runtime,
+            timer,
+            process,
+            socket,
+            received_before,
+            speaker,
+            sender,
+            listener,
+            waker,
+        })
     }
 
     /// Reads and writes what can be read and written. Becomes ready when the connection has ended, with the reason, if
@@ -103,6 +126,7 @@ impl Connection {
     fn speak(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let Some(speaker) = &mut self.speaker else { return Poll::Ready(Ok(())) };
         self.listener.listen(context.waker());
+        self.socket.begin_turn();
         speaker.as_mut().poll(&mut Context::from_waker(&self.waker))
     }
 
@@ -122,7 +146,27 @@ impl Connection {
         self.sender.is_ready()
     }
 
-    /// The same, by what there is to be heard.
+    /// The same, by what the socket holds. Bytes that nobody asked for would be taken as the next answer, so this
+    /// is asked each time before a kept connection is used.
+    pub(crate) async fn is_usable(&mut self) -> bool {
+        match self.socket.is_quiet() {
+            Some(true) if self.is_ready() => true,
+            // What TLS has to say for itself, such as a ticket, is no reason to give the connection up.
+            Some(_) => self.read_directly(Self::is_still_ready),
+            // A runtime that was kept busy has not heard of it yet. Yielding gives it a chance.
+            None => {
+                yield_now().await;
+                self.is_still_ready()
+            }
+        }
+    }
+
+    /// Whether this process made it. Otherwise the process that did, of which this one is a fork, uses it, too.
+    pub(crate) const fn is_of(&self, process: u32) -> bool {
+        self.process == process
+    }
+
+    /// Whether the next request can be written, by what there is to be heard.
     pub(crate) fn is_still_ready(&mut self) -> bool {
         let mut look = pin!(unconstrained(poll_fn(|context| self.poll(context))));
         let ended = look.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -134,21 +178,79 @@ impl Connection {
         self.listener.leave();
     }
 
+    /// Begins to count what is received.
+    pub(crate) fn begin_count(&mut self) {
+        self.received_before = self.socket.received();
+    }
+
+    /// Whether more was received since than that many bytes.
+    pub(crate) fn has_received_more_than(&self, limit: usize) -> bool {
+        self.socket.received().wrapping_sub(self.received_before) > limit
+    }
+
+    /// Does something for which all counts that the socket holds by now, whether the runtime has heard of it or not.
+    pub(crate) fn read_directly<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let socket = Arc::clone(&self.socket);
+        socket.read_directly(|| act(self))
+    }
+
+    /// Sends a request and waits for the head of the answer, of up to `max_head` bytes.
+    ///
+    /// # Errors
+    /// When the call has to be given up before there is an answer or the certainty that there is none.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Outgoing>,
+        max_head: usize,
+        patience: &mut Patience<'_>,
+    ) -> Result<Result<Response<Incoming>, Box<Unanswered>>, Failure> {
+        let mut sent = pin!(self.send(request));
+        let waited = patience.wait(Step::Answer, pin!(self.answer(sent.as_mut(), max_head))).await;
+        match waited {
+            // A process that was stopped hears of its timers before it hears of its sockets.
+            Err(failure) => self.late_answer(sent, max_head).await.ok_or(failure),
+            answered => answered,
+        }
+    }
+
+    /// The answer that is there, though the runtime has not heard of it.
+    async fn late_answer<F: Future<Output = Outcome>>(
+        &mut self,
+        mut sent: Pin<&mut F>,
+        max_head: usize,
+    ) -> Option<Result<Response<Incoming>, Box<Unanswered>>> {
+        if self.socket.is_quiet().is_none() {
+            yield_now().await;
+        }
+        for _ in 0..LATE_TURNS {
+            let answered = self.read_directly(|connection| {
+                let answer = pin!(unconstrained(connection.answer(sent.as_mut(), max_head)));
+                answer.poll(&mut Context::from_waker(Waker::noop()))
+            });
+            if let Poll::Ready(answer) = answered {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
     /// Hands a request over, which is written while [`answer`](Self::answer) waits for what becomes of it.
     pub(crate) fn send(
         &mut self,
         request: Request<Outgoing>,
     ) -> impl Future<Output = Outcome> + use<> {
+        self.begin_count();
         self.sender.try_send_request(request)
     }
 
-    /// Waits for the head of the answer.
+    /// Waits for the head of the answer, of up to `max_head` bytes.
     ///
     /// # Errors
     /// When there is none.
     pub(crate) fn answer<F: Future<Output = Outcome>>(
         &mut self,
         mut sent: Pin<&mut F>,
+        max_head: usize,
     ) -> impl Future<Output = Result<Response<Incoming>, Box<Unanswered>>> {
         poll_fn(move |context| {
             let end = self.poll(context);
@@ -161,6 +263,9 @@ impl Connection {
                 (Poll::Ready(Err(error)), end) => Poll::Ready(Err(Unanswered::told(error, end))),
                 // hyper gives an answer before it ends; should it ever not, nothing is waited for.
                 (Poll::Pending, Poll::Ready(end)) => Poll::Ready(Err(Unanswered::untold(end))),
+                (Poll::Pending, Poll::Pending) if self.has_received_more_than(max_head) => {
+                    Poll::Ready(Err(Unanswered::endless(max_head)))
+                }
                 (Poll::Pending, Poll::Pending) => Poll::Pending,
             }
         })
@@ -185,8 +290,29 @@ impl Unanswered {
         let reason = end.err().map_or_else(|| "the connection ended".into(), Into::into);
         Box::new(Self { unwritten: None, reason })
     }
+
+    #[cold]
+    fn endless(max_head: usize) -> Box<Self> {
+        let reason = format!(
+            "the server sent more than {max_head} bytes of informational responses (1xx) and no response"
+        );
+        Box::new(Self { unwritten: None, reason: reason.into() })
+    }
+}
+
+impl Drop for Connection {
+    /// After a fork the socket belongs to both processes. What TLS writes at the end, and what ends the watch of the
+    /// runtime over the socket, would disturb the other one.
+    fn drop(&mut self) {
+        if !self.is_of(process::id()) {
+            mem::forget(self.speaker.take());
+        }
+    }
 }
 
 fn has_a_cause(error: &BoxError) -> bool {
     error.source().is_some_and(|source| source.is::<Error>())
 }
+
+/// How many turns of reading a last look takes at most.
+const LATE_TURNS: usize = 4;

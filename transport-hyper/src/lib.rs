@@ -84,6 +84,7 @@ use std::fmt;
 use std::future::ready;
 use std::mem;
 use std::pin::{Pin, pin};
+use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +115,7 @@ mod patience;
 mod plain;
 mod pool;
 mod reach;
+mod socket;
 mod tcp;
 mod timer;
 #[cfg(feature = "tls")]
@@ -131,6 +133,8 @@ pub struct HyperTransport {
     pool: Arc<Pool>,
     reach: Arc<Reach>,
     epoch: Instant,
+    /// How many bytes the head of an answer may have, and what frames its body, from piece to piece.
+    max_head: usize,
 }
 
 impl HyperTransport {
@@ -154,12 +158,8 @@ impl HyperTransport {
         mut now: Instant,
     ) -> Option<Box<Connection>> {
         while let Some((mut connection, unused)) = self.pool.take(origin, runtime.id(), now) {
-            if connection.is_ready() && unused < HEARSAY {
-                return Some(connection);
-            }
-            // A runtime that was kept busy has not yet heard that the server hung up. Yielding gives it a chance.
-            tokio::task::yield_now().await;
-            if connection.is_still_ready() {
+            let may_be_shared = unused >= FORK && !connection.is_of(process::id());
+            if !may_be_shared && connection.is_usable().await {
                 return Some(connection);
             }
             now = Instant::now();
@@ -177,9 +177,7 @@ impl HyperTransport {
         runtime: Handle,
     ) -> Result<Answer, Failure> {
         let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
-        let mut sent = pin!(connection.send(request));
-        let answer = patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
-        match answer {
+        match connection.exchange(request, self.max_head, &mut patience).await? {
             Ok(response) => Ok(self.answer(connection, response, patience)),
             Err(unanswered) => Err(match unanswered.unwritten {
                 Some(_) => failure::before_send(unanswered.reason),
@@ -197,7 +195,7 @@ impl HyperTransport {
     ) -> Answer {
         connection.timer = patience.timer;
         let (head, incoming) = response.into_parts();
-        let body = body::Body::new(incoming, connection, &self.pool, head.version);
+        let body = body::Body::new(incoming, connection, &self.pool, head.version, self.max_head);
         (head, Box::new(body))
     }
 }
@@ -242,10 +240,7 @@ impl AsyncTransport for HyperTransport {
                 && let Some(mut connection) = self.reuse(&origin, &runtime, patience.started).await
             {
                 patience.timer = mem::take(&mut connection.timer);
-                let mut sent = pin!(connection.send(request));
-                let answer =
-                    patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
-                match answer {
+                match connection.exchange(request, self.max_head, &mut patience).await? {
                     Ok(response) => return Ok(self.answer(connection, response, patience)),
                     Err(unanswered) => {
                         let Unanswered { unwritten, reason } = *unanswered;
@@ -292,5 +287,6 @@ impl fmt::Debug for HyperTransport {
     }
 }
 
-/// What is known of a connection that was put back within this time is taken to be still true.
-const HEARSAY: Duration = Duration::from_millis(10);
+/// A fork takes longer than this. A connection that was unused for less time belongs to this process, which saves a
+/// system call.
+const FORK: Duration = Duration::from_micros(10);

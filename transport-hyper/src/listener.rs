@@ -110,6 +110,7 @@ mod tests {
     use crate::connection::{Connection, Origin};
     use crate::outgoing::{self, Outgoing};
     use crate::pool::{Limits, Pool};
+    use crate::socket::Socket;
 
     /// How often a task was woken.
     #[derive(Default)]
@@ -129,10 +130,12 @@ mod tests {
 
     async fn connect() -> (DuplexStream, Box<Connection>) {
         let (server, stream) = duplex(1024);
-        let (sender, speaker) = handshake(TokioIo::new(stream)).await.unwrap();
+        let stream = Socket::new(TokioIo::new(stream));
+        let socket = stream.inner().state();
+        let (sender, speaker) = handshake(stream).await.unwrap();
         let origin =
             Origin { scheme: Scheme::HTTP, authority: Authority::from_static("etcd.test") };
-        (server, Connection::new(origin, Handle::current(), sender, Box::pin(speaker)))
+        (server, Connection::new(origin, Handle::current(), socket, sender, Box::pin(speaker)))
     }
 
     fn request() -> Request<Outgoing> {
@@ -149,7 +152,7 @@ mod tests {
         for number in 0..3 {
             {
                 let mut sent = pin!(connection.send(request()));
-                let mut answer = pin!(connection.answer(sent.as_mut()));
+                let mut answer = pin!(connection.answer(sent.as_mut(), MAX_HEAD));
                 assert!(answer.as_mut().poll(&mut context).is_pending());
                 assert_eq!(woken.times(), number, "handing it over wakes nobody");
                 assert!(server.read(&mut [0; 1024]).await.unwrap() > 0);
@@ -171,14 +174,15 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let response = {
             let mut sent = pin!(connection.send(request()));
-            let mut answer = pin!(connection.answer(sent.as_mut()));
+            let mut answer = pin!(connection.answer(sent.as_mut(), MAX_HEAD));
             assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             server.write_all(head).await.unwrap();
             answer.await.ok().unwrap()
         };
         let limits = Limits { max_idle: 1, max_idle_per_origin: 1, idle_timeout: None };
         let pool = Arc::new(Pool::new(limits));
-        let mut body = Body::new(response.into_body(), connection, &pool, Version::HTTP_11);
+        let mut body =
+            Body::new(response.into_body(), connection, &pool, Version::HTTP_11, MAX_HEAD);
         let woken = Arc::<Woken>::default();
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);
@@ -195,4 +199,6 @@ mod tests {
         assert_eq!(woken.times(), 4);
         assert!(format!("{pool:?}").contains("idle: 1"));
     }
+
+    const MAX_HEAD: usize = 1024;
 }

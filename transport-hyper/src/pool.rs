@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem;
+use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use std::time::Duration;
@@ -100,9 +101,12 @@ impl Pool {
         context: &mut Context<'_>,
     ) -> Option<Instant> {
         let mut tending = Tending::new(self.limits.idle_timeout, context);
+        let process = process::id();
         let mut state = self.lock();
         let over = state.remove(|idle| {
-            if idle.is_of(runtime) {
+            if !idle.connection.is_of(process) {
+                true
+            } else if idle.is_of(runtime) {
                 !tending.keeps(&mut idle.connection, idle.since)
             } else {
                 // Its own runtime may not be run at present.

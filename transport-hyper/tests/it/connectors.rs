@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, Pending, pending};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -118,10 +118,14 @@ impl Service<Uri> for Terminating {
 
 type Connecting<S> = Pin<Box<dyn Future<Output = io::Result<S>> + Send>>;
 
-/// Connects, but once told so, all its connections are found closed as soon as somebody looks.
+/// Connects, but once told so, all its connections are found closed as soon as somebody looks, or the next time.
 #[derive(Clone, Default)]
 pub(crate) struct Mortal {
     pub(crate) are_dead: Arc<AtomicBool>,
+    /// How many looks find a dead one alive.
+    pub(crate) unnoticed: Arc<AtomicUsize>,
+    /// How many connections were begun.
+    pub(crate) begun: Arc<AtomicUsize>,
 }
 
 impl Service<Uri> for Mortal {
@@ -134,15 +138,17 @@ impl Service<Uri> for Mortal {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let connecting = TcpConnector::new().call(uri);
-        let is_dead = Arc::clone(&self.are_dead);
-        Box::pin(async move { Ok(MortalStream { stream: connecting.await?, is_dead }) })
+        let (is_dead, unnoticed) = (Arc::clone(&self.are_dead), Arc::clone(&self.unnoticed));
+        Box::pin(async move { Ok(MortalStream { stream: connecting.await?, is_dead, unnoticed }) })
     }
 }
 
 pub(crate) struct MortalStream {
     stream: TokioIo<TcpStream>,
     is_dead: Arc<AtomicBool>,
+    unnoticed: Arc<AtomicUsize>,
 }
 
 impl Read for MortalStream {
@@ -152,7 +158,9 @@ impl Read for MortalStream {
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.is_dead.load(Ordering::SeqCst) {
-            return Poll::Ready(Ok(()));
+            let fewer = |left: usize| left.checked_sub(1);
+            let unnoticed = self.unnoticed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer);
+            return if unnoticed.is_ok() { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }

@@ -20,6 +20,9 @@ mod certificates;
 mod clock;
 mod connecting;
 mod connectors;
+mod floods;
+#[cfg(unix)]
+mod forked;
 mod heads;
 mod interrupts;
 mod limits;
@@ -28,8 +31,11 @@ mod proxies;
 mod runtimes;
 mod server;
 mod stale;
+#[cfg(unix)]
+mod stopped;
 #[cfg(feature = "tls")]
 mod tls;
+mod unsolicited;
 
 /// A request as the core makes it: absolute, and with every header that is not about framing.
 fn request(method: Method, server: &Server, path: &str, body: &'static str) -> Request<Bytes> {

@@ -129,6 +129,11 @@ impl Server {
 }
 
 impl Peer {
+    /// How many requests all connections have received.
+    pub(crate) fn requests(&self) -> usize {
+        self.log.lock().unwrap().requests.len()
+    }
+
     /// Receives a whole request, or `None` when the client has closed the connection.
     pub(crate) fn request(&mut self) -> Option<String> {
         let mut text = Vec::new();

@@ -3,7 +3,7 @@
 #[cfg(feature = "ring")]
 mod handshakes;
 #[cfg(feature = "ring")]
-mod sessions;
+pub(crate) mod sessions;
 #[cfg(feature = "ring")]
 mod streams;
 #[cfg(feature = "ring")]

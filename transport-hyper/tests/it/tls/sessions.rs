@@ -16,7 +16,7 @@ use crate::server::{Peer, Server};
 use crate::{PATIENCE, ask, eventually, failure, failure_within, get, put, request, tasks};
 
 /// What only the TLS side of a peer can do.
-pub(super) fn with_tls(peer: &mut Peer, act: impl FnOnce(&mut ServerConnection)) {
+pub(crate) fn with_tls(peer: &mut Peer, act: impl FnOnce(&mut ServerConnection)) {
     let Stream::Secured(stream) = &mut peer.stream else { panic!("not secured") };
     act(&mut stream.conn);
     stream.conn.complete_io(&mut stream.sock).unwrap();
@@ -28,7 +28,7 @@ fn goodbye(peer: &mut Peer) {
 }
 
 /// One configuration for each version, with many tickets for the newer one.
-pub(super) fn versions(authority: &Authority) -> [Arc<ServerConfig>; 2] {
+pub(crate) fn versions(authority: &Authority) -> [Arc<ServerConfig>; 2] {
     let pair = authority.for_hosts(&["127.0.0.1"]).unwrap();
     let mut newer = Arc::unwrap_or_clone(pair.server(&[&TLS13], None).unwrap());
     newer.send_tls13_tickets = 8;

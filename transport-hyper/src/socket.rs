@@ -1,0 +1,240 @@
+//! The socket of a connection: hyper reads and writes it, and the transport can look at it meanwhile.
+
+use std::any::Any;
+use std::io::{self, IoSlice, Read as _};
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, Socket as RawSocket};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::yield_now;
+
+/// The stream of a connector, with a limit on how much is read at a time.
+///
+/// A TCP stream of tokio is written without `SIGPIPE`, which would end a process that has its default. It can
+/// also be looked at. Any other stream is used as it is.
+pub(crate) struct Socket<S> {
+    /// The stream, unless it is a TCP stream: that one is shared.
+    other: Option<TokioIo<S>>,
+    state: Arc<SocketState>,
+}
+
+/// What a connection shares with the socket that hyper owns.
+pub(crate) struct SocketState {
+    tcp: Option<Mutex<TcpStream>>,
+    /// How many bytes may still be read before the task has to yield.
+    allowance: AtomicUsize,
+    /// How many bytes were read in all; it may wrap around.
+    received: AtomicUsize,
+    /// Whether to read what is there, even if the runtime has not heard of it.
+    is_direct: AtomicBool,
+}
+
+impl<S: Read + Write + Unpin + 'static> Socket<S> {
+    pub(crate) fn new(stream: S) -> TokioIo<Self> {
+        let mut stream = Some(stream);
+        let tcp = (&mut stream as &mut dyn Any)
+            .downcast_mut::<Option<TokioIo<TcpStream>>>()
+            .and_then(Option::take)
+            .map(|stream| Mutex::new(stream.into_inner()));
+        let state = SocketState {
+            tcp,
+            // A handshake ends by itself.
+            allowance: AtomicUsize::new(usize::MAX),
+            received: AtomicUsize::new(0),
+            is_direct: AtomicBool::new(false),
+        };
+        TokioIo::new(Self { other: stream.map(TokioIo::new), state: Arc::new(state) })
+    }
+}
+
+impl<S> Socket<S> {
+    pub(crate) fn state(&self) -> Arc<SocketState> {
+        Arc::clone(&self.state)
+    }
+}
+
+impl SocketState {
+    /// Whether there is nothing to read, not even an end. `None` if only reading can tell.
+    pub(crate) fn is_quiet(&self) -> Option<bool> {
+        let tcp = self.tcp()?;
+        let peeked = SockRef::from(&*tcp).peek(&mut [MaybeUninit::uninit()]);
+        Some(peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+    }
+
+    /// Begins the next turn of reading and writing.
+    pub(crate) fn begin_turn(&self) {
+        self.allowance.store(TURN, Ordering::Relaxed);
+    }
+
+    /// Does something for which all counts that the socket holds by now.
+    pub(crate) fn read_directly<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.is_direct.store(true, Ordering::Relaxed);
+        let done = act();
+        self.is_direct.store(false, Ordering::Relaxed);
+        done
+    }
+
+    /// How many bytes were read in all; it may wrap around.
+    pub(crate) fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    fn tcp(&self) -> Option<MutexGuard<'_, TcpStream>> {
+        self.tcp.as_ref().map(|tcp| tcp.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    // There is one reader, so nothing is lost between loading and storing.
+    fn count(&self, bytes: usize) {
+        let left = self.allowance.load(Ordering::Relaxed).saturating_sub(bytes.max(LEAST_COST));
+        self.allowance.store(left, Ordering::Relaxed);
+        self.received.store(self.received().wrapping_add(bytes), Ordering::Relaxed);
+    }
+}
+
+impl<S: Read + Unpin> AsyncRead for Socket<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { other, state } = &mut *self;
+        if state.allowance.load(Ordering::Relaxed) == 0 {
+            // The runtime serves its timers and the other tasks before it wakes this one.
+            return pin!(yield_now()).poll(context).map(Ok);
+        }
+        let before = buffer.filled().len();
+        let read = match (state.tcp(), other) {
+            (Some(mut tcp), _) => {
+                if state.is_direct.load(Ordering::Relaxed) && read_now(&tcp, buffer)? {
+                    Poll::Ready(Ok(()))
+                } else {
+                    Pin::new(&mut *tcp).poll_read(context, buffer)
+                }
+            }
+            (None, Some(other)) => Pin::new(other).poll_read(context, buffer),
+            (None, None) => Poll::Ready(Ok(())),
+        };
+        if read.is_ready() {
+            state.count(buffer.filled().len() - before);
+        }
+        read
+    }
+}
+
+impl<S: Write + Unpin> AsyncWrite for Socket<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { other, state } = &mut *self;
+        match (state.tcp(), other) {
+            (Some(tcp), _) => send(&tcp, context, |socket| socket.send_with_flags(bytes, FLAGS)),
+            (None, Some(other)) => Pin::new(other).poll_write(context, bytes),
+            (None, None) => Poll::Ready(Ok(0)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.other.as_ref().is_none_or(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Self { other, state } = &mut *self;
+        match (state.tcp(), other) {
+            (Some(tcp), _) => {
+                send(&tcp, context, |socket| socket.send_vectored_with_flags(slices, FLAGS))
+            }
+            (None, Some(other)) => Pin::new(other).poll_write_vectored(context, slices),
+            (None, None) => Poll::Ready(Ok(0)),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.other {
+            Some(other) => Pin::new(other).poll_flush(context),
+            // TCP has nothing to flush.
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { other, state } = &mut *self;
+        match (state.tcp(), other) {
+            (Some(mut tcp), _) => Pin::new(&mut *tcp).poll_shutdown(context),
+            (None, Some(other)) => Pin::new(other).poll_shutdown(context),
+            (None, None) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// Reads without asking the runtime whether there is something, and says whether there was.
+fn read_now(tcp: &TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<bool> {
+    let mut bytes = [0; DIRECT];
+    let room = buffer.remaining().min(DIRECT);
+    let socket = SockRef::from(tcp);
+    match (&mut &*socket).read(&mut bytes[..room]) {
+        Ok(amount) => {
+            buffer.put_slice(&bytes[..amount]);
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes when the socket takes something.
+fn send(
+    tcp: &TcpStream,
+    context: &mut Context<'_>,
+    write: impl Fn(&RawSocket) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(tcp.poll_write_ready(context))?;
+        match tcp.try_io(Interest::WRITABLE, || write(&SockRef::from(tcp))) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            written => return Poll::Ready(written),
+        }
+    }
+}
+
+/// Where there is no such flag, the standard library and tokio set an option of the socket instead.
+#[cfg(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "illumos",
+    target_os = "linux",
+    target_os = "netbsd",
+    target_os = "openbsd",
+))]
+const FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "illumos",
+    target_os = "linux",
+    target_os = "netbsd",
+    target_os = "openbsd",
+)))]
+const FLAGS: std::ffi::c_int = 0;
+
+/// How many bytes are read before the task yields. A healthy response stays below: hyper reads no further than to
+/// the next piece.
+const TURN: usize = 16 << 10;
+/// What a read costs of that at least.
+const LEAST_COST: usize = 512;
+/// How many bytes are read directly at a time.
+const DIRECT: usize = 4096;
