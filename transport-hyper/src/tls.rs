@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::connect::BoxError;
+use crate::plain::is_closed_by_peer;
 
 /// A secured connection that is to be.
 pub(crate) struct Session {
@@ -81,7 +82,7 @@ impl<S: Read + Write + Unpin> Secured<S> {
             return Poll::Pending;
         }
         match write(Pin::new(&mut self.stream), context) {
-            Poll::Ready(Err(error)) if is_hung_up(&error) => {
+            Poll::Ready(Err(error)) if is_closed_by_peer(&error) => {
                 self.deaf = Some(error);
                 context.waker().wake_by_ref();
                 Poll::Pending
@@ -146,16 +147,6 @@ impl<S: Read + Write + Unpin> Write for Secured<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Write::poll_shutdown(Pin::new(&mut self.stream), context)
     }
-}
-
-/// Whether it is the other side that put an end to writing; then there is soon an end to reading.
-fn is_hung_up(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-    )
 }
 
 impl<S: Read + Write + Unpin> Drop for Secured<S> {

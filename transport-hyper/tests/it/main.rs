@@ -20,6 +20,7 @@ mod certificates;
 mod clock;
 mod connecting;
 mod connectors;
+mod early;
 mod floods;
 #[cfg(unix)]
 mod forked;
