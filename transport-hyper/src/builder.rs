@@ -169,8 +169,11 @@ impl Builder {
     /// does so on Linux and Android (`TCP_USER_TIMEOUT`).
     ///
     /// This is what ends a call without time limits that a network swallowed. A server that is stopped
-    /// has its system acknowledge all the same, until there is no more room there: what does not fit is not
-    /// waited for any longer than this either.
+    /// has its system acknowledge all the same, until there is no more room there.
+    ///
+    /// Linux counts a server whose host answers every probe, but has no room for more, as one that does not
+    /// acknowledge. So this limit is lifted from a connection on which 8 KiB or more were written, until the
+    /// server responds: a large request is limited by the call's own time limits, and by the system's.
     ///
     /// Another [connector](Self::connector) does as it likes.
     pub fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
@@ -218,7 +221,7 @@ impl Builder {
         let proxies =
             self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
         let reach = Reach {
-            connector: self.connector.unwrap_or_else(|| connect::erase(self.tcp)),
+            connector: self.connector.unwrap_or_else(|| connect::erase_tcp(self.tcp)),
             connector_secures: self.connector_secures,
             proxies,
             #[cfg(feature = "tls")]
@@ -246,6 +249,8 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
+    use crate::tcp::Resolver;
+    use crate::tcp::tests::silent;
 
     /// Connects as the transport would, and says whether and how its peer is probed.
     async fn probes(mut builder: Builder) -> Option<(Duration, Duration, u32)> {
@@ -275,6 +280,35 @@ mod tests {
         assert_eq!(user_timeout(Builder::new().tcp_user_timeout(seven)).await, seven);
         let systems = user_timeout(Builder::new().tcp_user_timeout(None)).await;
         assert_eq!(systems.unwrap_or_default(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_good_address_behind_silent_ones_is_reached_within_the_limit_of_the_call() {
+        use etcd_v2_proto::{AsyncTransport, Cause, Interrupt, Timing};
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let (_silent, silent) = silent(([127, 0, 0, 2], good.port()).into());
+        // All the time that the machine may take to be in time once.
+        for attempt in 0.. {
+            assert!(attempt < 50, "the good address was never reached");
+            let host = format!("behind{attempt}.test");
+            let resolver = Resolver::new(move |_| Ok([[silent; 14].as_slice(), &[good]].concat()));
+            let mut builder = Builder::new().no_proxy();
+            builder.tcp = builder.tcp.with_resolver(&resolver);
+            let url = format!("http://{host}:{}/", good.port());
+            let request = http::Request::get(url).body(bytes::Bytes::new()).unwrap();
+            let limit = Some(Duration::from_millis(400));
+            let timing = Timing::new(limit, Some(Duration::from_millis(600)));
+            let transport = builder.build();
+            let result = transport.send(request, timing, &Interrupt::never()).await;
+            let failure = result.map(|(head, _)| head).unwrap_err();
+            assert_eq!(failure.cause(), Cause::TimedOut);
+            // Then it is the answer that does not come.
+            if failure.stage() == etcd_v2_proto::Stage::AfterSend {
+                return;
+            }
+        }
     }
 
     #[tokio::test]

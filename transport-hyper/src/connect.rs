@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use etcd_v2_proto::proxy::{Proxy, Tunnel};
 use etcd_v2_proto::{Failure, Stage};
@@ -19,6 +20,7 @@ use crate::connection::{Connection, Origin};
 use crate::patience::{Patience, Step};
 use crate::plain::Plain;
 use crate::socket::{Socket, SocketState};
+use crate::tcp::TcpConnector;
 #[cfg(feature = "tls")]
 use crate::tls::Session;
 use crate::tunnel;
@@ -57,12 +59,19 @@ where
     C::Error: Into<BoxError>,
     C::Future: Send,
 {
-    Box::new(Erased { template: Mutex::new(connector) })
+    Box::new(Erased { template: Mutex::new(connector), within: |connector, _| connector })
+}
+
+/// The same for the connector that can use the limit for connecting.
+pub(crate) fn erase_tcp(connector: TcpConnector) -> Box<dyn Connect> {
+    Box::new(Erased { template: Mutex::new(connector), within: TcpConnector::within })
 }
 
 /// A connector to take clones of; the lock makes up for connectors that are not `Sync`.
 struct Erased<C> {
     template: Mutex<C>,
+    /// Says how long there is left to connect.
+    within: fn(C, Option<Duration>) -> C,
 }
 
 impl<C> Connect for Erased<C>
@@ -74,6 +83,7 @@ where
 {
     fn connect<'a>(&'a self, plan: Plan<'a>, patience: &'a mut Patience<'_>) -> MakeConnection<'a> {
         let connector = self.template.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let connector = (self.within)(connector, patience.left_to_connect());
         Box::pin(async move {
             let Plan { origin, uri, proxy, tunnel, http, runtime, .. } = plan;
             let opening = pin!(open(connector, uri, proxy, tunnel));

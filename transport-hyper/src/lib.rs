@@ -123,7 +123,7 @@ mod tls;
 mod tunnel;
 
 pub use builder::Builder;
-pub use tcp::{Connecting, TcpConnector};
+pub use tcp::{Connecting, TcpConnection, TcpConnector};
 
 /// Carries bytes for asynchronous callers, over connections that it keeps.
 ///

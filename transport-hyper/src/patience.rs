@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use etcd_v2_proto::{Failure, Interrupt, Stage, Timing};
 use tokio::time::Instant;
@@ -34,6 +35,12 @@ impl<'a> Patience<'a> {
     /// Of a call that starts now.
     pub(crate) fn new(timing: Timing, interrupt: &'a Interrupt) -> Self {
         Self { started: Instant::now(), timing, interrupt, timer: Timer::default() }
+    }
+
+    /// How much of the limit for connecting is left.
+    pub(crate) fn left_to_connect(&self) -> Option<Duration> {
+        let limit = self.timing.connect.into_iter().chain(self.timing.head).min()?;
+        Some(limit.saturating_sub(self.started.elapsed()))
     }
 
     /// Fails if the interrupt was used.

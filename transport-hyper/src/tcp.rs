@@ -4,29 +4,46 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
-use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::tcp::race::race;
+use crate::tcp::preferred::Preferred;
 
+pub use connection::TcpConnection;
+pub(crate) use resolver::Resolver;
+
+mod connection;
+mod preferred;
 mod race;
+mod resolver;
+#[cfg(test)]
+pub(crate) mod tests;
 
 /// Connects over TCP, without delaying small packets (`TCP_NODELAY`) and with keep-alive probes.
 ///
-/// The addresses of a name are tried in the order in which the resolver gives them, the next one
-/// when one fails or has not answered within 250 milliseconds; the first to answer is taken. There
-/// is no time limit of its own.
+/// The system looks up each name once at a time, for all connections that wait for it, on up to 4 threads that belong
+/// to no runtime; more, up to 32, if lookups hang. A result is used for 100 milliseconds.
+///
+/// The address of a name that accepted the latest connection is tried first, then the others in the order of the
+/// resolver. The next address is tried when one fails or has not answered within 250 milliseconds, or sooner if there
+/// are so many that the last one would not have half of the limit for connecting; the first to answer is used. The
+/// connector has no time limit of its own.
 #[derive(Clone, Debug)]
 pub struct TcpConnector {
     keep_alive: Option<TcpKeepalive>,
     user_timeout: Option<Duration>,
+    /// How long the caller waits for a connection.
+    limit: Option<Duration>,
+    /// That of the system unless it is another one.
+    resolver: Option<Arc<Resolver>>,
 }
 
 impl TcpConnector {
@@ -37,7 +54,8 @@ impl TcpConnector {
     pub const fn new() -> Self {
         let (idle, interval) = (Duration::from_secs(30), Duration::from_secs(10));
         let user_timeout = Some(Duration::from_secs(3));
-        Self { keep_alive: None, user_timeout }.tcp_keep_alive(idle, interval, 3)
+        let tcp = Self { keep_alive: None, user_timeout, limit: None, resolver: None };
+        tcp.tcp_keep_alive(idle, interval, 3)
     }
 
     /// Has the system probe connections that were silent for `idle`, every `interval`, and give them
@@ -71,7 +89,8 @@ impl TcpConnector {
     }
 
     /// Has the system give up connections when what was sent has not been acknowledged for that long;
-    /// `None` leaves it to the system. It does so on Linux and Android.
+    /// `None` leaves it to the system. It does so on Linux and Android, and not while the response to a large request
+    /// is awaited.
     ///
     /// For connectors that are built on this one; otherwise it is set by the method of the same name of
     /// the [builder](crate::Builder::tcp_user_timeout), which says more about it.
@@ -81,22 +100,38 @@ impl TcpConnector {
         self
     }
 
-    async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
+    /// For a caller that waits no longer than this.
+    pub(crate) const fn within(mut self, limit: Option<Duration>) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    async fn connect(self, uri: Uri) -> io::Result<TcpConnection> {
         let (host, port) = target(&uri)?;
-        let stream = match host.parse::<IpAddr>() {
-            Ok(address) => TcpStream::connect(SocketAddr::new(address, port)).await?,
-            Err(_) => race(tokio::net::lookup_host((host, port)).await?).await?,
+        let (stream, _) = match host.parse::<IpAddr>() {
+            Ok(address) => race::connect(SocketAddr::new(address, port)).await?,
+            Err(_) => self.connect_by_name(host, port).await?,
         };
         // A system that refuses an option can still connect.
         let _ = stream.set_nodelay(true);
         if let Some(keep_alive) = &self.keep_alive {
             let _ = SockRef::from(&stream).set_tcp_keepalive(keep_alive);
         }
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        if let Some(timeout) = self.user_timeout {
-            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(timeout));
+        Ok(TcpConnection::new(stream, self.user_timeout))
+    }
+
+    async fn connect_by_name(&self, host: &str, port: u16) -> io::Result<(TcpStream, SocketAddr)> {
+        let started = Instant::now();
+        let resolver = self.resolver.clone().unwrap_or_else(Resolver::system);
+        let mut addresses = resolver.resolve(host, port).await?;
+        PREFERRED.to_front(host, &mut addresses);
+        let is_a_choice = addresses.len() > 1;
+        let left = self.limit.map(|limit| limit.saturating_sub(started.elapsed()));
+        let connected = race::race(addresses, left).await?;
+        if is_a_choice {
+            PREFERRED.remember(host, connected.1);
         }
-        Ok(TokioIo::new(stream))
+        Ok(connected)
     }
 }
 
@@ -107,7 +142,7 @@ impl Default for TcpConnector {
 }
 
 impl Service<Uri> for TcpConnector {
-    type Response = TokioIo<TcpStream>;
+    type Response = TcpConnection;
     type Error = io::Error;
     type Future = Connecting;
 
@@ -121,10 +156,10 @@ impl Service<Uri> for TcpConnector {
 }
 
 /// A connection that a [`TcpConnector`] is making.
-pub struct Connecting(Pin<Box<dyn Future<Output = io::Result<TokioIo<TcpStream>>> + Send>>);
+pub struct Connecting(Pin<Box<dyn Future<Output = io::Result<TcpConnection>> + Send>>);
 
 impl Future for Connecting {
-    type Output = io::Result<TokioIo<TcpStream>>;
+    type Output = io::Result<TcpConnection>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(context)
@@ -153,3 +188,6 @@ fn target(uri: &Uri) -> io::Result<(&str, u16)> {
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     Ok((literal.unwrap_or(host), uri.port_u16().unwrap_or(80)))
 }
+
+/// Addresses are those of hosts, whichever connector found them.
+static PREFERRED: Preferred = Preferred::new();

@@ -1,121 +1,84 @@
-//! Connecting to whichever of several addresses answers first.
+//! Connecting to the first of several addresses that accepts.
 
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
 
-/// Tries the addresses in their order, a later one beside the earlier ones if those take long.
+/// Tries the addresses in their order: the next one at once after a failure, and beside the earlier ones when these
+/// have not answered for a while. That while is so short that the last address has half of `limit` left.
 ///
 /// # Errors
-/// The last failure, if no address can be reached.
-pub(crate) async fn race(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
-    let mut race = Race { addresses, running: Vec::new(), head_start: None, failure: None };
-    poll_fn(|context| race.poll(context)).await
-}
-
-struct Race<A> {
-    addresses: A,
-    running: Vec<Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>>,
-    /// How long the latest one runs before the next one starts.
-    head_start: Option<Pin<Box<Sleep>>>,
-    failure: Option<io::Error>,
-}
-
-impl<A: Iterator<Item = SocketAddr>> Race<A> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        loop {
-            let mut at = 0;
-            while let Some(attempt) = self.running.get_mut(at) {
-                match attempt.as_mut().poll(context) {
-                    Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
-                    Poll::Ready(Err(failure)) => {
-                        self.failure = Some(failure);
-                        self.head_start = None;
-                        drop(self.running.remove(at));
-                    }
-                    Poll::Pending => at += 1,
-                }
-            }
-            let waits = self.head_start.as_mut();
-            if waits.is_some_and(|timer| timer.as_mut().poll(context).is_pending()) {
-                return Poll::Pending;
-            }
-            match self.addresses.next() {
-                Some(address) => {
-                    self.running.push(Box::pin(TcpStream::connect(address)));
-                    self.head_start = Some(Box::pin(tokio::time::sleep(HEAD_START)));
-                }
-                None if self.running.is_empty() => return Poll::Ready(Err(self.lost())),
-                None => return Poll::Pending,
-            }
+/// The last failure, if no address accepts.
+pub(crate) async fn race(
+    addresses: Vec<SocketAddr>,
+    limit: Option<Duration>,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let head_start = head_start(addresses.len(), limit.unwrap_or(USUAL_LIMIT));
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut attempts = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        attempts.push(Box::pin(connect(address)));
+        match tokio::time::timeout(head_start, first(&mut attempts)).await {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(error)) => failure = error,
+            Err(_) => {}
         }
     }
-
-    fn lost(&mut self) -> io::Error {
-        let nobody = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        self.failure.take().unwrap_or_else(nobody)
+    while !attempts.is_empty() {
+        match first(&mut attempts).await {
+            Ok(connected) => return Ok(connected),
+            Err(error) => failure = error,
+        }
     }
+    Err(failure)
+}
+
+/// The first attempt that ends, which is removed.
+async fn first<F: Future>(attempts: &mut Vec<Pin<Box<F>>>) -> F::Output {
+    poll_fn(|context| {
+        let ended = attempts.iter_mut().enumerate().find_map(|(at, attempt)| {
+            match attempt.as_mut().poll(context) {
+                Poll::Ready(output) => Some((at, output)),
+                Poll::Pending => None,
+            }
+        });
+        let Some((at, output)) = ended else { return Poll::Pending };
+        drop(attempts.remove(at));
+        Poll::Ready(output)
+    })
+    .await
+}
+
+/// # Errors
+/// When the address does not accept the connection.
+pub(crate) async fn connect(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
+    Ok((refuse_itself(TcpStream::connect(address).await?)?, address))
+}
+
+/// For a port without a listener, the system may choose that same port for the socket that connects to it, and connect
+/// the socket to itself.
+pub(crate) fn refuse_itself(stream: TcpStream) -> io::Result<TcpStream> {
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, TO_ITSELF));
+    }
+    Ok(stream)
+}
+
+fn head_start(addresses: usize, limit: Duration) -> Duration {
+    let others = u32::try_from(addresses.saturating_sub(1)).unwrap_or(u32::MAX).max(1);
+    RECOMMENDED.min(limit / 2 / others)
 }
 
 /// As RFC 8305 recommends.
-const HEAD_START: Duration = Duration::from_millis(250);
+const RECOMMENDED: Duration = Duration::from_millis(250);
 
-#[cfg(test)]
-mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+/// Where the limit for connecting is not known.
+const USUAL_LIMIT: Duration = Duration::from_secs(1);
 
-    use tokio::time::Instant;
-
-    use super::*;
-
-    fn listener() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, address)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_refusal_the_next_address_is_tried_at_once() {
-        let (_, closed) = listener();
-        let (_open, open) = listener();
-        let started = Instant::now();
-        let stream = race([closed, open, closed].into_iter()).await.unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), open);
-        assert!(started.elapsed() < HEAD_START);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_address_does_not_hold_up_the_next_one() {
-        let socket =
-            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        socket.listen(0).unwrap();
-        let silent = socket.local_addr().unwrap().as_socket().unwrap();
-        // When the queue is full, nobody else is answered.
-        let brief = Duration::from_millis(50);
-        let _queue: Vec<_> =
-            (0..3).map(|_| std::net::TcpStream::connect_timeout(&silent, brief)).collect();
-
-        let (_open, open) = listener();
-        let started = Instant::now();
-        let stream = race([silent, open].into_iter()).await.unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), open);
-        assert!(started.elapsed() < 2 * HEAD_START);
-    }
-
-    #[tokio::test]
-    async fn the_last_failure_is_told() {
-        let (_, closed) = listener();
-        let failure = race([closed, closed].into_iter()).await.unwrap_err();
-        assert_eq!(failure.kind(), io::ErrorKind::ConnectionRefused);
-        let failure = race([].into_iter()).await.unwrap_err();
-        assert_eq!(failure.to_string(), "the name has no address");
-    }
-}
+const TO_ITSELF: &str = "connection refused: nothing listens there, so the system connected the \
+                         socket to itself";

@@ -91,13 +91,12 @@ async fn an_ipv6_literal_is_an_address() {
 
 #[tokio::test]
 async fn connections_are_probed_and_do_not_delay() {
-    use hyper_util::rt::TokioIo;
     use std::time::Duration;
-    use tokio::net::TcpStream;
     use tower_service::Service;
+    use transport_hyper::TcpConnection;
 
     let server = Server::echo();
-    let connect = async |mut connector: TcpConnector| -> TokioIo<TcpStream> {
+    let connect = async |mut connector: TcpConnector| -> TcpConnection {
         let uri = format!("http://{}/", server.address).parse().unwrap();
         connector.call(uri).await.unwrap()
     };
@@ -167,4 +166,110 @@ fn next_probe(port: u16) -> Option<u64> {
     // Timer 2 is that of keep-alive; its time is in hundredths of a second.
     let left = row[5].strip_prefix("02:")?;
     Some(u64::from_str_radix(left, 16).unwrap() / 100)
+}
+
+/// Connects by way of the connector, as one of an application does that is built on it.
+#[derive(Clone)]
+#[cfg(target_os = "linux")]
+struct Wrapping(TcpConnector);
+
+#[cfg(target_os = "linux")]
+impl tower_service::Service<http::Uri> for Wrapping {
+    type Response = transport_hyper::TcpConnection;
+    type Error = std::io::Error;
+    type Future = transport_hyper::Connecting;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        self.0.call(uri)
+    }
+}
+
+/// A server that reads nothing of a request for longer than the user timeout, while its system acknowledges every
+/// probe; its receive buffer has this size, or that of the system.
+#[cfg(target_os = "linux")]
+fn slow_to_read(buffer: Option<usize>) -> Server {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    if let Some(buffer) = buffer {
+        socket.set_recv_buffer_size(buffer).unwrap();
+    }
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(16).unwrap();
+    Server::on(socket.into(), |peer| {
+        std::thread::sleep(std::time::Duration::from_secs(5));
+        peer.request();
+        peer.answer("done");
+        peer.drain();
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_is_slow_to_read_a_large_request_is_not_given_up() {
+    let builders = [
+        HyperTransport::builder(),
+        HyperTransport::builder().connector(Wrapping(TcpConnector::new())),
+    ];
+    let mut calls = Vec::new();
+    for builder in builders {
+        let transport = builder.build();
+        for (length, buffer) in [(8 << 20, None), (200 << 10, Some(4096)), (20 << 10, Some(4096))] {
+            let (transport, server) = (transport.clone(), slow_to_read(buffer));
+            let body = Bytes::from(vec![b'x'; length]);
+            let request = Request::put(server.url("/a")).header("Host", "any").body(body).unwrap();
+            calls.push(tokio::spawn(async move {
+                let answer = ask(&transport, request).await;
+                (length, answer.map(|(_, text)| text), server)
+            }));
+        }
+    }
+    for call in calls {
+        let (length, answer, _server) = call.await.unwrap();
+        assert_eq!(answer.unwrap(), "done", "{length} bytes");
+    }
+}
+
+// Other systems do not tell.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_user_timeout_is_lifted_for_large_writes_until_the_server_responds() {
+    use std::future::poll_fn;
+    use std::io::{Read, Write};
+    use std::pin::Pin;
+    use std::time::Duration;
+
+    use hyper::rt::{Read as _, ReadBuf, Write as _};
+    use tower_service::Service;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let mut stream = TcpConnector::new().call(uri).await.unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    let limit = |stream: &transport_hyper::TcpConnection| {
+        socket2::SockRef::from(stream.inner()).tcp_user_timeout().unwrap().unwrap_or_default()
+    };
+    let seconds = Duration::from_secs(3);
+    for _ in 0..3 {
+        for (length, expected) in [(4000, seconds), (4000, seconds), (4000, Duration::ZERO)] {
+            let bytes = vec![b'x'; length];
+            let written =
+                poll_fn(|context| Pin::new(&mut stream).poll_write(context, &bytes)).await;
+            assert_eq!(written.unwrap(), length);
+            assert_eq!(limit(&stream), expected);
+        }
+        peer.read_exact(&mut [0; 12_000]).unwrap();
+        peer.write_all(b"answer").unwrap();
+        let mut space = [0; 16];
+        let mut buffer = ReadBuf::new(&mut space);
+        poll_fn(|context| Pin::new(&mut stream).poll_read(context, buffer.unfilled()))
+            .await
+            .unwrap();
+        assert_eq!(limit(&stream), seconds);
+    }
 }
