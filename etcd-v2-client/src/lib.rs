@@ -107,8 +107,8 @@ pub use etcd_v2_proto::{
     CredentialsProvider, Curl, Detail, Diagnosis, Document, Doubt, Encoded, Endpoint, Error,
     ErrorKind, EtcdError, Event, Failure, Gap, GapReason, Hook, Interrupt, Invalid, Malformed,
     MapUrl, Membership, Meta, Outcome, Policy, Progress, Purpose, Reason, Redirect, RedirectError,
-    Request, Resolution, Stage, Start, Timing, Unexpected, UserAgent, auth, diagnose, keys,
-    members, server, stats,
+    RefreshUnsupported, Request, Resolution, Stage, Start, Timing, Unexpected, UserAgent, auth,
+    diagnose, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

@@ -131,7 +131,8 @@ pub struct AttemptFinished<'a> {
     /// or time was up.
     pub failure: Option<&'a Failure>,
     /// What became of the request; `None` for a success whose body is complete. Whether that makes
-    /// sense is for the call to say.
+    /// sense is for the call to say. Of a success whose body broke off, only the head is looked at: without
+    /// a header of etcd's it is unknown here, also where the call knows better by what it has of the body.
     pub outcome: Option<Outcome>,
     /// How long the head of the answer took, if it came.
     pub head: Option<Duration>,

@@ -16,13 +16,13 @@ pub mod users;
 pub use checked::{AddUser, ChangePassword};
 use named::Named;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::push_segment;
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::{JSON, decode, encode};
+use crate::wire::{JSON, decode, encode, no_body};
 
 /// Asks whether authentication is on: `GET /v2/auth/enable`. Needs no rights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +62,8 @@ impl Request for Enable {
         Encoded::new(Method::PUT, SWITCH, Purpose::Write)
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        no_body(&document, StatusCode::OK)
     }
 }
 
@@ -80,8 +80,8 @@ impl Request for Disable {
         Encoded::new(Method::DELETE, SWITCH, Purpose::Write)
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        no_body(&document, StatusCode::OK)
     }
 }
 

@@ -66,8 +66,12 @@ impl<R: Request> Call<R> {
 
     /// What follows from the end of the exchange.
     fn fail(&mut self, now: Duration, error: Error) -> Result<(), Error> {
-        let is_open =
-            matches!(error.kind(), ErrorKind::Unresolved(_)) || error.outcome() == Outcome::Applied;
+        let is_open = match error.kind() {
+            ErrorKind::Unresolved(_) => true,
+            // The history would tell nothing more.
+            ErrorKind::RefreshUnsupported(_) => false,
+            _ => error.outcome() == Outcome::Applied,
+        };
         if !is_open || error.mark().is_none_or(|mark| mark.guard().is_none()) {
             return Err(error);
         }

@@ -9,6 +9,7 @@ mod gap;
 mod kind;
 mod lost;
 mod outcome;
+mod refresh;
 mod retries;
 mod unexpected;
 
@@ -19,6 +20,7 @@ pub(crate) use connection::{chain, ending};
 pub use gap::{Gap, GapReason};
 pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError};
 pub use outcome::Outcome;
+pub use refresh::RefreshUnsupported;
 pub use unexpected::Unexpected;
 pub(crate) use unexpected::{Likely, is_page};
 
@@ -272,6 +274,15 @@ impl Error {
         self.api().is_some_and(|refusal| {
             refusal.status == StatusCode::NOT_FOUND && refusal.message.starts_with(noun)
         })
+    }
+
+    /// What a [refresh](crate::keys::Set::refresh) erased, if the server is too old to know what that is.
+    #[must_use]
+    pub fn refresh_unsupported(&self) -> Option<&RefreshUnsupported> {
+        match &self.inner.kind {
+            ErrorKind::RefreshUnsupported(erased) => Some(erased),
+            _ => None,
+        }
     }
 
     /// Whether a time limit ended the call: its deadline, or that of its only attempt.

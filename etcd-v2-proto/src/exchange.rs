@@ -8,15 +8,15 @@
 //! | vetted | end | asking the same endpoint |
 //! | vetting, vetted | failed, elapsed | *not sent* |
 //! | asking | head 301, 302, 307, 308 | asking the target, or *rejected* |
-//! | asking | head from another cluster | *applied* or *rejected* |
+//! | asking | head from another cluster | *unknown* if it is a success, else *rejected* or *unknown* by its status |
 //! | asking | head that is older than what was seen | *rejected* |
 //! | asking | any other head | reading |
 //! | asking | failed before sending | *not sent* |
 //! | asking | failed after sending, elapsed | *unknown* |
-//! | reading | chunk | reading; the last of a known length: as the end; too large: as the end, or *applied* if it is a success |
-//! | reading | end of a success | answered; undecodable: *applied* |
+//! | reading | chunk | reading; the last of a known length: as the end; too large: as the end, or *applied* or *unknown* if it is a success |
+//! | reading | end of a success | answered; about another key or action: *unknown*; undecodable: *applied* or *unknown*; an error response all the same: *rejected* or *unknown*, by its code |
 //! | reading | end of a refusal | *rejected* or *unknown*, by status and body |
-//! | reading | failed, elapsed | as the end, or *applied* if it is a success |
+//! | reading | failed, elapsed | as the end, or *applied* or *unknown* if it is a success |
 //! | resting | elapsed, failed otherwise | asking whose turn it is |
 //! | any | failed, because stopped | over |
 //! | vetting, vetted, asking, reading | polled after the deadline | as elapsed; over, if nobody was asked yet |
@@ -26,6 +26,10 @@
 //! [`Policy::require_leader`] is set, and for writes that may not be repeated once all endpoints were asked in vain: a
 //! server that has just been started takes connections before it answers. A head that is older than what was seen is one only where the policy asks
 //! for [monotonic](crate::Consistency::Monotonic) reads.
+//!
+//! A success that cannot be read is *applied* only if etcd is known to have sent it: by the header
+//! `X-Etcd-Index` or `X-Etcd-Cluster-Id`, or because an action or a key that suits the request was decoded
+//! before the body broke (for other APIs than that of the keys: a valid document). Otherwise it is *unknown*.
 //!
 //! A label in italics ends an attempt, and what follows depends on what the request is for:
 //!
@@ -144,18 +148,42 @@ impl<R: Request> Exchange<R> {
         if !accepted {
             return self.fail(now, at, judge::refusal(status, &content_type, &body));
         }
+        if let Some(refusal) = judge::disguised(status, &body) {
+            return self.fail(now, at, refusal);
+        }
         let page = judge::page(status, &content_type, &body);
-        match self
-            .request
-            .decode(Document { status, meta, body })
-            .map_err(|own| page.unwrap_or(own))
-        {
+        match self.request.decode(Document { status, meta, body }) {
             Ok(answer) => {
                 self.route.budget().give();
                 State::Answered(answer)
             }
-            Err(kind) => self.fail(now, at, judge::unreadable(self.encoded.purpose, kind)),
+            Err(own) => {
+                let is_etcds = judge::is_etcds(&meta, &own);
+                let kind = page.unwrap_or_else(|| head::with_type(own, content_type));
+                self.fail(now, at, judge::unreadable(self.encoded.purpose, kind, is_etcds))
+            }
         }
+    }
+
+    /// Judges a success whose body breaks off after this, for this reason.
+    fn cut(&self, head: Head, body: Vec<u8>, why: ErrorKind) -> Verdict {
+        let Head { status, meta, .. } = head;
+        if let Some(refusal) = judge::disguised_and_cut(status, &body) {
+            return match why {
+                ErrorKind::Failed(failure) => refusal.broken_off(failure),
+                _ => refusal,
+            };
+        }
+        // What there is of the body may be enough to know that it is etcd's.
+        let is_etcds = if body.is_empty() {
+            meta.is_etcds()
+        } else {
+            match self.request.decode(Document { status, meta, body }) {
+                Ok(_) => true,
+                Err(own) => judge::is_etcds(&meta, &own),
+            }
+        };
+        judge::unreadable(self.encoded.purpose, why, is_etcds)
     }
 
     /// An attempt at the endpoint `at` came to nothing: on to whatever is next.
@@ -339,8 +367,8 @@ impl<R: Request> Conversation for Exchange<R> {
                     Ok(()) if body.is_whole() => self.judge(now, at, head, body.take()),
                     Ok(()) => State::Reading { at, head, body, heard: now },
                     Err(Overflow { limit }) if head.accepted => {
-                        let kind = ErrorKind::TooLarge { limit };
-                        self.fail(now, at, judge::unreadable(self.encoded.purpose, kind))
+                        let verdict = self.cut(head, body.take(), ErrorKind::TooLarge { limit });
+                        self.fail(now, at, verdict)
                     }
                     Err(Overflow { .. }) => self.judge(now, at, head, body.take()),
                 }
@@ -350,7 +378,8 @@ impl<R: Request> Conversation for Exchange<R> {
             }
             (State::Reading { at, head, body, .. }, Event::Failed(failure)) => {
                 if head.accepted {
-                    self.fail(now, at, judge::unreadable(self.encoded.purpose, failure.into()))
+                    let verdict = self.cut(head, body.take(), failure.into());
+                    self.fail(now, at, verdict)
                 } else {
                     let refusal = judge::refusal(head.status, &head.content_type, &body.take());
                     self.fail(now, at, refusal.broken_off(failure))

@@ -37,12 +37,29 @@ pub(crate) struct Answer {
 pub struct Malformed {
     offset: usize,
     expected: &'static str,
+    /// Whether what comes before is the beginning of etcd's response to the request.
+    is_etcds: bool,
+}
+
+/// A keys answer that stops making sense, and what it says before that.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) malformed: Malformed,
+    pub(crate) action: Option<String>,
+    /// The key of the node, which is that of the previous node, too.
+    pub(crate) key: Option<String>,
 }
 
 /// Decodes a whole keys answer.
 pub(crate) fn decode(body: Vec<u8>) -> Result<Answer, Malformed> {
+    decode_or_begin(body).map_err(|broken| broken.malformed)
+}
+
+/// Decodes a whole keys answer, or as much of it as makes sense.
+pub(crate) fn decode_or_begin(body: Vec<u8>) -> Result<Answer, Box<Broken>> {
     if !is_addressable(body.len()) {
-        return Err(Malformed::new(0, "a document of less than 4 GiB"));
+        let malformed = Malformed::new(0, "a document of less than 4 GiB");
+        return Err(Box::new(Broken { malformed, action: None, key: None }));
     }
     Decoder::new(body).answer()
 }
@@ -61,7 +78,18 @@ impl Answer {
 
 impl Malformed {
     pub(crate) fn new(offset: usize, expected: &'static str) -> Self {
-        Self { offset, expected }
+        Self { offset, expected, is_etcds: false }
+    }
+
+    /// The same after the beginning of etcd's response to the request, if that is what came before.
+    pub(crate) fn after_etcds(mut self, is_etcds: bool) -> Self {
+        self.is_etcds = is_etcds;
+        self
+    }
+
+    /// Whether the document began as etcd's response to the request.
+    pub(crate) fn is_etcds(&self) -> bool {
+        self.is_etcds
     }
 
     /// Returns how many bytes of the document are good.
@@ -91,6 +119,17 @@ struct Decoder {
     records: Vec<Record>,
     /// The directories around the node being read, outermost first.
     open: Vec<Directory>,
+    /// What was found at the top level so far.
+    found: Found,
+}
+
+/// The parts of the document.
+struct Found {
+    action: Span,
+    node: Option<u32>,
+    prev: Option<u32>,
+    /// The key of the node, or of the previous node if that comes first.
+    key: Span,
 }
 
 /// A directory whose children are being read; what was read of it before them is in its record.
@@ -103,11 +142,34 @@ impl Decoder {
     fn new(body: Vec<u8>) -> Self {
         // In a listing, a node rarely takes less text than this.
         let records = Vec::with_capacity(body.len() / 128 + 1);
-        Self { cursor: Cursor::new(body), records, open: Vec::new() }
+        let found = Found { action: Span::NONE, node: None, prev: None, key: Span::NONE };
+        Self { cursor: Cursor::new(body), records, open: Vec::new(), found }
     }
 
-    fn answer(mut self) -> Result<Answer, Malformed> {
-        let (mut action, mut node, mut prev) = (Span::NONE, None, None);
+    fn answer(mut self) -> Result<Answer, Box<Broken>> {
+        match self.document() {
+            Ok(()) => {}
+            Err(malformed) => return Err(self.broken(malformed)),
+        }
+        self.records.shrink_to_fit();
+        let Found { action, node, prev, .. } = self.found;
+        let text = self.cursor.into_text().map_err(|malformed| {
+            // Text of no known encoding proves nothing.
+            Box::new(Broken { malformed, action: None, key: None })
+        })?;
+        Ok(Answer { tree: Arc::new(Tree::new(text, self.records)), node, prev, action })
+    }
+
+    fn broken(&self, malformed: Malformed) -> Box<Broken> {
+        let text = |span: Span| {
+            let bytes = (!span.is_none()).then(|| self.cursor.bytes(span).to_vec());
+            bytes.and_then(|bytes| String::from_utf8(bytes).ok())
+        };
+        let (action, key) = (text(self.found.action), text(self.found.key));
+        Box::new(Broken { malformed, action, key })
+    }
+
+    fn document(&mut self) -> Result<(), Malformed> {
         let mut seen = 0;
         self.cursor.space();
         let mut more = self.cursor.open_object()?;
@@ -118,17 +180,19 @@ impl Decoder {
             once(&mut seen, field, offset)?;
             match field {
                 _ if self.cursor.null()? => {}
-                ACTION => action = self.cursor.string()?,
-                NODE => node = Some(self.node()?),
-                PREV_NODE => prev = Some(self.node()?),
+                ACTION => self.found.action = self.cursor.string()?,
+                NODE => self.found.node = Some(self.node()?),
+                PREV_NODE => self.found.prev = Some(self.node()?),
+                ERROR_CODE => {
+                    // What is reported is an error, which is the success of no request.
+                    self.found.action = name;
+                    return Err(Malformed::new(offset, "no error code in a success"));
+                }
                 _ => self.cursor.skip()?,
             }
             more = self.cursor.next_field()?;
         }
-        self.cursor.end()?;
-        self.records.shrink_to_fit();
-        let tree = Tree::new(self.cursor.into_text()?, self.records);
-        Ok(Answer { tree: Arc::new(tree), node, prev, action })
+        self.cursor.end()
     }
 
     /// Reads a node and everything below it, and tells its index.
@@ -145,7 +209,13 @@ impl Decoder {
                 once(&mut seen, field, offset)?;
                 match field {
                     _ if self.cursor.null()? => {}
-                    KEY => record.key = self.cursor.string()?,
+                    KEY => {
+                        record.key = self.cursor.string()?;
+                        // That of a child says nothing: the root has none.
+                        if self.open.is_empty() && self.found.key.is_none() {
+                            self.found.key = record.key;
+                        }
+                    }
                     VALUE => record.value = self.cursor.string()?,
                     DIR => record.dir |= self.cursor.boolean()?,
                     EXPIRATION => record.expiration = self.cursor.string()?,
@@ -224,6 +294,7 @@ fn answer_field(name: &[u8]) -> u8 {
         b"action" => ACTION,
         b"node" => NODE,
         b"prevNode" => PREV_NODE,
+        b"errorCode" => ERROR_CODE,
         _ => UNKNOWN,
     }
 }
@@ -248,6 +319,7 @@ const UNKNOWN: u8 = 0;
 const ACTION: u8 = 1;
 const NODE: u8 = 1 << 1;
 const PREV_NODE: u8 = 1 << 2;
+const ERROR_CODE: u8 = 1 << 3;
 
 const KEY: u8 = 1;
 const VALUE: u8 = 1 << 1;

@@ -8,7 +8,7 @@ use crate::error::{
     ApiError, Code, Error, ErrorKind, EtcdError, Likely, Outcome, RedirectError, Unexpected,
     is_page,
 };
-use crate::request::Purpose;
+use crate::request::{Meta, Purpose};
 
 /// What a refusal means for the call.
 #[derive(Debug)]
@@ -103,10 +103,10 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
     Verdict { kind, outcome, ask_others }
 }
 
-/// Judges an answer of another cluster than the one that was meant, which may have carried out what
-/// it was asked for.
+/// Judges an answer of another cluster than the one that was meant. It may have carried out what it was
+/// asked for, which says nothing about the cluster that was meant.
 pub(crate) fn foreign(status: StatusCode, kind: ErrorKind) -> Verdict {
-    let outcome = if status.is_success() { Outcome::Applied } else { Outcome::of_refusal(status) };
+    let outcome = if status.is_success() { Outcome::Unknown } else { Outcome::of_refusal(status) };
     Verdict { kind, outcome, ask_others: true }
 }
 
@@ -115,14 +115,62 @@ pub(crate) fn unasked(kind: impl Into<ErrorKind>) -> Verdict {
     Verdict { kind: kind.into(), outcome: Outcome::NotSent, ask_others: true }
 }
 
-/// Judges an answer whose status is a success, but whose body is of no use.
-pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind) -> Verdict {
-    // What is too large here is too large elsewhere, and a wait that has begun is resumed by its
-    // watch, from the right index.
-    let ask_others = purpose != Purpose::Wait && !matches!(kind, ErrorKind::TooLarge { .. });
-    let refused = matches!(kind, ErrorKind::NotLeader);
-    let outcome = if refused { Outcome::Rejected } else { Outcome::Applied };
+/// Judges an answer whose status is a success, but whose body is of no use. `is_etcds`: etcd is known to
+/// have sent it. Otherwise anything could have, such as a login page, and nobody knows what became of the
+/// request.
+pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind, is_etcds: bool) -> Verdict {
+    let is_final = match &kind {
+        // What is too large here is too large elsewhere.
+        ErrorKind::TooLarge { .. } => is_etcds,
+        ErrorKind::RefreshUnsupported(_) => true,
+        _ => false,
+    };
+    // A wait that has begun is resumed by its watch, from the right index.
+    let ask_others = purpose != Purpose::Wait && !is_final;
+    let outcome = match &kind {
+        ErrorKind::NotLeader => Outcome::Rejected,
+        _ if is_etcds => Outcome::Applied,
+        _ => Outcome::Unknown,
+    };
     Verdict { kind, outcome, ask_others }
+}
+
+/// Whether etcd sent a success with this head, whose body cannot be decoded for this reason.
+pub(crate) fn is_etcds(meta: &Meta, why: &ErrorKind) -> bool {
+    match why {
+        // It is the response to another request, of which nobody knows what became of this one.
+        ErrorKind::Unexpected(answer) if answer.mismatch.is_some() => false,
+        ErrorKind::RefreshUnsupported(_) => true,
+        ErrorKind::Malformed(malformed) if malformed.is_etcds() => true,
+        _ => meta.is_etcds(),
+    }
+}
+
+/// Judges the error response that comes with the status of a success, if the body is one.
+pub(crate) fn disguised(status: StatusCode, body: &[u8]) -> Option<Verdict> {
+    /// So begins every change that etcd sends, so nothing healthy is read twice.
+    const CHANGE: &[u8] = b"{\"action\"";
+    if !status.is_success() || body.starts_with(CHANGE) {
+        return None;
+    }
+    disguise(status, serde_json::from_slice(body).ok()?)
+}
+
+/// The same of a body that breaks off.
+pub(crate) fn disguised_and_cut(status: StatusCode, body: &[u8]) -> Option<Verdict> {
+    /// More than any error response of etcd's.
+    const LARGEST: usize = 64 << 10;
+    let cut = || cut_short(body).filter(|_| status.is_success() && body.len() <= LARGEST);
+    disguised(status, body).or_else(|| disguise(status, cut()?))
+}
+
+fn disguise(status: StatusCode, mut refusal: EtcdError) -> Option<Verdict> {
+    // Others have numbers of their own, and call them the same.
+    refusal.code.name()?;
+    refusal.status = status;
+    let kind = ErrorKind::from(refusal);
+    let outcome = Outcome::of_kind(&kind);
+    Some(Verdict { kind, outcome, ask_others: outcome == Outcome::Unknown })
 }
 
 /// The web page that a success turns out to be, if its type says so.
@@ -181,8 +229,7 @@ pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> Error
 }
 
 fn unexpected(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
-    let (content_type, excerpt) = (content_type.to_owned(), excerpt(body));
-    Unexpected { status, content_type, excerpt, is_cut: false }.into()
+    Unexpected::new(status, content_type.to_owned(), body).into()
 }
 
 /// A refusal of which only the beginning is there: etcd puts the values that it compared into the cause,
@@ -195,12 +242,6 @@ fn cut_short(body: &[u8]) -> Option<EtcdError> {
         serde_json::from_slice(&[beginning, b"\"}"].concat()).ok()
     };
     (0..=LONGEST_ESCAPE).find_map(without)
-}
-
-/// Enough of a body to recognise it by.
-fn excerpt(body: &[u8]) -> String {
-    const ENOUGH: usize = 200;
-    String::from_utf8_lossy(&body[..body.len().min(ENOUGH)]).into_owned()
 }
 
 #[cfg(test)]

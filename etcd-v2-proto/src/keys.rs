@@ -25,6 +25,7 @@
 mod change;
 mod condition;
 mod delete;
+mod expected;
 mod get;
 mod handle;
 mod key;

@@ -109,7 +109,7 @@ pub use diagnose::{Diagnose, Diagnosis, EndpointReport, Finding};
 pub use endpoint::Endpoint;
 pub use error::{
     ApiError, Attempt, Code, ConnectionError, Detail, Error, ErrorKind, EtcdError, Gap, GapReason,
-    Invalid, Outcome, RedirectError, Unexpected,
+    Invalid, Outcome, RedirectError, RefreshUnsupported, Unexpected,
 };
 pub use exchange::Exchange;
 pub use framing::body_length;

@@ -16,14 +16,14 @@
 
 use std::fmt;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::endpoint::shown;
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::{JSON, decode, encode};
+use crate::wire::{JSON, decode, encode, no_body};
 
 /// A member of the cluster.
 ///
@@ -156,8 +156,8 @@ impl Request for Update {
             .map(|encoded| encoded.with_body(JSON, body))
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        no_body(&document, StatusCode::NO_CONTENT)
     }
 }
 
@@ -198,8 +198,8 @@ impl Request for Remove {
         Encoded::new(Method::DELETE, path(&self.id)?, Purpose::Write)
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        no_body(&document, StatusCode::NO_CONTENT)
     }
 }
 

@@ -62,6 +62,9 @@ pub trait Request {
 
     /// The answer to a request, of a status that it [accepts](Self::accepts).
     ///
+    /// It is also given the beginning of a body that broke off. If it takes that for an answer, etcd counts
+    /// as known to have sent it, and the write as [applied](crate::Outcome::Applied).
+    ///
     /// # Errors
     /// Bodies that are not what etcd sends.
     fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind>;
@@ -247,6 +250,12 @@ impl Meta {
             meta.note(name.as_str(), value);
         }
         meta
+    }
+
+    /// Whether etcd is known to have sent the answer, by its index or by the name of its cluster.
+    #[must_use]
+    pub const fn is_etcds(&self) -> bool {
+        self.etcd_index.is_some() || self.cluster_id.is_some()
     }
 
     /// Takes note of a header, if it is one of them. The first one of a name counts.

@@ -17,6 +17,7 @@ pub use self::{
 
 mod compare;
 mod expiration;
+mod in_order;
 mod node;
 mod reference;
 mod walk;

@@ -2,11 +2,12 @@
 
 use std::io;
 
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::ser::Formatter;
 
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, Invalid, Unexpected};
 use crate::json::Malformed;
 use crate::request::Document;
 
@@ -89,6 +90,15 @@ pub(crate) fn decode<T: DeserializeOwned>(document: &Document) -> Result<T, Erro
         let offset = before.map(|line| line.len() + 1).sum::<usize>() + error.column();
         Malformed::new(offset, "the JSON of this answer").into()
     })
+}
+
+/// The success of a request that etcd answers with exactly this status and no body. Any other success is
+/// that of something else; headers do not matter, since proxies may strip them.
+pub(crate) fn no_body(document: &Document, status: StatusCode) -> Result<(), ErrorKind> {
+    if document.status == status && document.body.is_empty() {
+        return Ok(());
+    }
+    Err(Unexpected::new(document.status, String::new(), &document.body).into())
 }
 
 /// Go writes a list that it never made as `null`.

@@ -102,7 +102,7 @@ impl Attempts {
                 Some(End::Failed(failure)) => Some(failure),
                 _ => None,
             },
-            outcome: outcome(open.status, end),
+            outcome: outcome(open.status, &open.meta, end),
             head: open.head,
             elapsed: now.saturating_sub(open.began),
         };
@@ -117,10 +117,10 @@ enum End<'a> {
     Failed(&'a Failure),
 }
 
-fn outcome(status: Option<StatusCode>, end: Option<End<'_>>) -> Option<Outcome> {
+fn outcome(status: Option<StatusCode>, meta: &Meta, end: Option<End<'_>>) -> Option<Outcome> {
     match (status, end) {
         (Some(status), Some(End::Complete)) if status.is_success() => None,
-        (Some(status), _) if status.is_success() => Some(Outcome::Applied),
+        (Some(status), _) if status.is_success() && meta.is_etcds() => Some(Outcome::Applied),
         (Some(status), _) => Some(Outcome::of_refusal(status)),
         (None, Some(End::Failed(failure))) => Some(Outcome::of(failure)),
         // It may have left.

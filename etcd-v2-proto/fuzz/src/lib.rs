@@ -6,6 +6,8 @@ mod answers;
 mod driver;
 #[path = "../../tests/it/properties/events.rs"]
 mod events;
+#[path = "../../tests/it/properties/evidence.rs"]
+mod evidence;
 #[path = "../../tests/it/mirror/follower.rs"]
 mod follower;
 #[path = "../../tests/it/properties/given.rs"]
@@ -14,6 +16,8 @@ mod given;
 mod heads;
 #[path = "../../tests/it/properties/histories.rs"]
 mod histories;
+#[path = "../../tests/it/properties/key_check.rs"]
+mod key_check;
 #[path = "../../tests/it/properties/keys.rs"]
 mod keys;
 #[path = "../../tests/it/properties/membership.rs"]
@@ -45,8 +49,12 @@ targets! {
     error_body = answers;
     /// Drivers that say anything, to exchanges and watches.
     events = events;
+    /// Any success of any request, whole or cut: what counts as applied.
+    evidence_check = evidence;
     /// Any text as a name, a password or an address: what becomes of it in the head of a request.
     heads = heads;
+    /// A success about any key, with any action.
+    key_check = key_check;
     /// Any text as a key.
     key_to_request = keys;
     /// Any answer to any request of the keys API.

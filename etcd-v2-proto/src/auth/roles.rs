@@ -1,11 +1,11 @@
 //! Roles: what may be read and written.
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::decode;
+use crate::wire::{decode, no_body};
 
 use super::{names, path, put};
 
@@ -167,8 +167,8 @@ impl Request for Add {
         Body::new(&self.role).put()
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        decode::<Role>(&document).map(drop)
     }
 }
 
@@ -179,8 +179,8 @@ impl Request for Remove {
         Encoded::new(Method::DELETE, path("roles", "role name", &self.role)?, Purpose::Write)
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        no_body(&document, StatusCode::OK)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{ErrorKind, Invalid};
 use crate::request::{Document, Encoded, Purpose, Request};
-use crate::wire::decode;
+use crate::wire::{decode, no_body};
 
 use super::{Named, names, path, put};
 
@@ -172,7 +172,7 @@ impl Request for Put {
     }
 
     fn decode(&self, document: Document) -> Result<Written, ErrorKind> {
-        let created = document.status == http::StatusCode::CREATED;
+        let created = document.status == StatusCode::CREATED;
         decode(&document).map(|user| Written { user, created })
     }
 }
@@ -257,8 +257,8 @@ impl Request for Remove {
         Encoded::new(Method::DELETE, path("users", "user name", &self.user)?, Purpose::Write)
     }
 
-    fn decode(&self, _: Document) -> Result<(), ErrorKind> {
-        Ok(())
+    fn decode(&self, document: Document) -> Result<(), ErrorKind> {
+        no_body(&document, StatusCode::OK)
     }
 }
 

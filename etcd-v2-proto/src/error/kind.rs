@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::cluster::Progress;
 use crate::conversation::Failure;
-use crate::error::{Code, Gap, Unexpected};
+use crate::error::{Code, Gap, RefreshUnsupported, Unexpected};
 use crate::json::Malformed;
 use crate::request::ClusterId;
 
@@ -103,9 +103,14 @@ pub enum ErrorKind {
     #[error(transparent)]
     Gap(#[from] Gap),
 
-    /// An answer that no etcd gives to such a request, as from a proxy or another server.
+    /// An answer that no etcd gives to such a request, as from a proxy or another server: no document of
+    /// etcd's, or one about another key or another action.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
+
+    /// A refresh that erased the value, because the server is older than etcd 2.3.
+    #[error(transparent)]
+    RefreshUnsupported(#[from] RefreshUnsupported),
 
     /// A redirect that is not followed.
     #[error(transparent)]

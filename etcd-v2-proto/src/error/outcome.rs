@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use super::ErrorKind;
+use super::{Code, ErrorKind};
 use crate::conversation::{Failure, Stage};
 
 /// What became of a request that did not end well.
@@ -25,7 +25,11 @@ pub enum Outcome {
     /// The request left, but no definite answer came: it may have been carried out, and may even be
     /// carried out later.
     Unknown,
-    /// A success was announced, but its details could not be read.
+    /// etcd announced a success, but its details could not be read.
+    ///
+    /// That it was etcd is known by a header of etcd's, or because the body began as etcd's response to
+    /// this request. A success that anything else could have sent, such as a login page, is
+    /// [unknown](Self::Unknown).
     Applied,
 }
 
@@ -36,6 +40,7 @@ impl Outcome {
                 Self::of(failure)
             }
             ErrorKind::Etcd(refusal) if refusal.is_the_stores() => Self::Rejected,
+            ErrorKind::Etcd(refusal) if refusal.status.is_success() => Self::of_code(refusal.code),
             ErrorKind::Etcd(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
@@ -46,8 +51,11 @@ impl Outcome {
             | ErrorKind::Redirect(_)
             | ErrorKind::Gap(_) => Self::Rejected,
             ErrorKind::Unresolved(_) => Self::Unknown,
+            ErrorKind::RefreshUnsupported(_) => Self::Applied,
+            ErrorKind::Malformed(malformed) if malformed.is_etcds() => Self::Applied,
+            // Nothing says that the success was etcd's.
             ErrorKind::EmptyBody | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => {
-                Self::Applied
+                Self::Unknown
             }
             _ => Self::NotSent,
         }
@@ -61,6 +69,16 @@ impl Outcome {
             Self::Rejected
         } else {
             // A server that gave up on a write may still carry it out.
+            Self::Unknown
+        }
+    }
+
+    /// The outcome of an error response with this code, whose status does not tell.
+    fn of_code(code: Code) -> Self {
+        let may_be_applied = [Code::RAFT_INTERNAL, Code::LEADER_ELECT, Code::WATCHER_CLEARED];
+        if code.name().is_some() && !may_be_applied.contains(&code) {
+            Self::Rejected
+        } else {
             Self::Unknown
         }
     }

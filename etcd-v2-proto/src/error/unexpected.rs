@@ -16,6 +16,9 @@ pub struct Unexpected {
     pub excerpt: String,
     /// Whether the body broke off. What it would have said is not known then, so a watch asks again.
     pub is_cut: bool,
+    /// How the response contradicts the request, if that is what is wrong with it: it is about another key,
+    /// or another action. The excerpt is empty then.
+    pub mismatch: Option<String>,
 }
 
 /// Who is likely to have given an answer that is not etcd's.
@@ -31,6 +34,19 @@ pub(crate) enum Likely {
 }
 
 impl Unexpected {
+    /// A success that is one of another request.
+    pub(crate) fn contradicting(status: StatusCode, mismatch: String) -> Self {
+        Self { mismatch: Some(mismatch), ..Self::new(status, String::new(), &[]) }
+    }
+
+    /// A response with this type and this body.
+    pub(crate) fn new(status: StatusCode, content_type: String, body: &[u8]) -> Self {
+        /// Enough of a body to recognize it by.
+        const ENOUGH: usize = 200;
+        let excerpt = String::from_utf8_lossy(&body[..body.len().min(ENOUGH)]).into_owned();
+        Self { status, content_type, excerpt, is_cut: false, mismatch: None }
+    }
+
     pub(crate) fn likely(&self) -> Likely {
         /// What servers write in Go, nginx and Apache.
         const TLS_PORTS: [&str; 3] = [
@@ -64,7 +80,14 @@ pub(crate) fn is_page(content_type: &str) -> bool {
 
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, content_type, excerpt, is_cut } = self;
+        let Self { status, content_type, excerpt, is_cut, mismatch } = self;
+        if let Some(mismatch) = mismatch {
+            return write!(
+                f,
+                "the response is not that of the request: {mismatch}; a server or a proxy mixes up \
+                 responses, so use etcd's own port"
+            );
+        }
         // The value of a header may have tabs in it.
         let content_type = content_type.replace(char::is_control, " ");
         match self.likely() {
@@ -113,7 +136,8 @@ mod tests {
     fn told(status: u16, content_type: &str, excerpt: &str) -> String {
         let status = StatusCode::from_u16(status).unwrap();
         let (content_type, excerpt) = (content_type.to_owned(), excerpt.to_owned());
-        Unexpected { status, content_type, excerpt, is_cut: false }.to_string()
+        let (is_cut, mismatch) = (false, None);
+        Unexpected { status, content_type, excerpt, is_cut, mismatch }.to_string()
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use http::StatusCode;
 use http::response::Parts;
 
-use crate::error::is_page;
+use crate::error::ErrorKind;
 use crate::request::Meta;
+use crate::wire::JSON;
 
 /// What is kept of a head; the rest would pin the buffer it was read into.
 pub(super) struct Head {
@@ -12,7 +13,7 @@ pub(super) struct Head {
     /// Whether the request takes this status for an answer.
     pub(super) accepted: bool,
     pub(super) meta: Meta,
-    /// Only of refusals and of web pages.
+    /// Empty for a success in JSON, which nearly all are.
     pub(super) content_type: String,
 }
 
@@ -26,8 +27,18 @@ impl Head {
                 name => meta.note(name, value),
             }
         }
-        let is_kept = !accepted || is_page(content_type);
+        let is_kept = !accepted || content_type != JSON;
         let content_type = if is_kept { content_type.to_owned() } else { String::new() };
         Self { status: parts.status, accepted, meta, content_type }
     }
+}
+
+/// The same with the type of the answer, where that was not known to the one who decoded it.
+pub(super) fn with_type(mut kind: ErrorKind, content_type: String) -> ErrorKind {
+    if let ErrorKind::Unexpected(answer) = &mut kind
+        && answer.content_type.is_empty()
+    {
+        answer.content_type = if content_type.is_empty() { JSON.to_owned() } else { content_type };
+    }
+    kind
 }

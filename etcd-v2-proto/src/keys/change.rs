@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::error::ErrorKind;
-use crate::json::{self, Malformed};
+use crate::json::{self, Broken, Malformed};
 use crate::request::{ClusterId, Document, Meta};
 use crate::tree::{Node, NodeRef, Tree};
 
+use super::expected::Expected;
 use super::key::{Key, is_below};
 
 /// What happened to a node, or, for a read, what it looks like: etcd calls it an event.
@@ -51,7 +52,7 @@ pub enum ChangeKind {
 impl Change {
     pub(crate) fn decode(document: Document) -> Result<Self, ErrorKind> {
         let Document { meta, body, .. } = document;
-        if body.iter().all(u8::is_ascii_whitespace) {
+        if is_blank(&body) {
             return Err(ErrorKind::EmptyBody);
         }
         let answer = json::decode(body)?;
@@ -61,11 +62,58 @@ impl Change {
         Ok(Self { kind, node: answer.node, previous: answer.prev, tree: answer.tree, meta })
     }
 
+    /// The response to a request that expects this.
+    ///
+    /// # Errors
+    /// Bodies that are not what etcd sends, and responses that contradict the request.
+    pub(super) fn decode_for(
+        document: Document,
+        expected: &Expected<'_>,
+    ) -> Result<Self, ErrorKind> {
+        let Document { status, meta, body } = document;
+        if is_blank(&body) {
+            return Err(ErrorKind::EmptyBody);
+        }
+        let answer = json::decode_or_begin(body).map_err(|broken| {
+            let Broken { malformed, action, key } = *broken;
+            let action = action.filter(|action| !action.is_empty());
+            let action = action.as_deref().map(ChangeKind::from);
+            if !expected.fits(action.as_ref(), key.as_deref()) {
+                return expected.mismatch(status, action.as_ref(), key.as_deref());
+            }
+            malformed.after_etcds(action.is_some() || key.is_some()).into()
+        })?;
+        let key = answer.node.map(|node| Node::new(&answer.tree, node).key());
+        let kind = answer.action().filter(|action| !action.is_empty()).map(ChangeKind::from);
+        if !expected.fits(kind.as_ref(), key) {
+            return Err(expected.mismatch(status, kind.as_ref(), key));
+        }
+        let missing =
+            |what, is_etcds| ErrorKind::from(Malformed::new(0, what).after_etcds(is_etcds));
+        let Some(kind) = kind else {
+            return Err(missing("an action in the answer", key.is_some()));
+        };
+        if answer.node.is_none() && !expected.may_lack_node {
+            return Err(missing("a node in the answer", true));
+        }
+        Ok(Self { kind, node: answer.node, previous: answer.prev, tree: answer.tree, meta })
+    }
+
     /// The same with keys as they are seen from `root`.
     pub(super) fn seen_from(mut self, root: &str) -> Self {
         // It was decoded a moment ago, so nobody else has it.
         if let Some(tree) = Arc::get_mut(&mut self.tree) {
             tree.strip(root);
+        }
+        self
+    }
+
+    /// The same with the children that were created in order in that order, also where the server does
+    /// not pad their names.
+    pub(super) fn with_children_in_order(mut self) -> Self {
+        // It was decoded a moment ago, so nobody else has it.
+        if let Some(tree) = Arc::get_mut(&mut self.tree) {
+            tree.sort_in_order();
         }
         self
     }
@@ -294,6 +342,11 @@ impl Serialize for Change {
             .map_err(serde::ser::Error::custom)?
             .serialize(serializer)
     }
+}
+
+/// Whether there is nothing to decode.
+fn is_blank(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace)
 }
 
 /// Keeps the node of a change, if it has one.

@@ -9,6 +9,7 @@ use crate::request::{Document, Encoded, Request};
 
 use super::change::{Change, ChangeKind};
 use super::condition::Condition;
+use super::expected::Expected;
 use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 
@@ -92,13 +93,19 @@ impl Request for Delete {
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
-        self.target.decode(document)?.with_node()
+        self.target.decode_expected(document, &Expected::new(&self.target, self.action()))
     }
 
     fn mark(&self) -> Option<Mark> {
-        let conditional = self.condition.is_some();
-        let kind = if conditional { ChangeKind::CompareAndDelete } else { ChangeKind::Delete };
+        let kind = self.action().clone();
         Some(Mark::new(&self.target, kind, What::Gone, self.condition.index))
+    }
+}
+
+impl Delete {
+    /// What the server makes of it.
+    const fn action(&self) -> &'static ChangeKind {
+        if self.condition.is_some() { &ChangeKind::CompareAndDelete } else { &ChangeKind::Delete }
     }
 }
 

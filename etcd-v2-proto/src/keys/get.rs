@@ -7,7 +7,8 @@ use crate::error::{ErrorKind, Invalid};
 use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
+use super::expected::Expected;
 use super::key::Key;
 use super::set::Set;
 use super::target::{Target, keys_request};
@@ -53,6 +54,10 @@ impl Get {
     }
 
     /// Sorts the children of each directory by key; otherwise their order is random (`sorted`).
+    ///
+    /// Children that were [created in order](super::Push) come in that order. Servers up to etcd 2.1 do not
+    /// pad their names, so that `10` is sorted before `9`: there the client sorts them by the index of
+    /// their creation, on the places that the server gave to them.
     pub const fn sorted(mut self) -> Self {
         self.sorted = true;
         self
@@ -130,7 +135,9 @@ impl Request for Get {
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
-        self.target.decode(document)?.with_node()
+        let expected = Expected::new(&self.target, &ChangeKind::Get);
+        let change = self.target.decode_expected(document, &expected)?;
+        Ok(if self.sorted { change.with_children_in_order() } else { change })
     }
 }
 

@@ -10,13 +10,15 @@ use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
 use super::change::{Change, ChangeKind};
+use super::expected::{Expected, Place};
 use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 use super::ttl::Ttl;
 
 /// Creates a key in a directory, under a name that is greater than all before: `POST /v2/keys/…`.
 ///
-/// The name, 20 digits, is in the answer's node. If the answer is lost, nobody knows whether the key
+/// The name, 20 digits, is in the answer's node. Servers up to etcd 2.1 do not pad it: among such names the
+/// order of creation is that of the numbers, and that of a [`sorted`](super::Get::sorted) listing. If the answer is lost, nobody knows whether the key
 /// was created; give it a unique value, so that it can be [looked for](crate::Resolve).
 ///
 /// ```
@@ -71,7 +73,9 @@ impl Request for Push {
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
-        self.target.decode(document)?.with_node()
+        let expected =
+            Expected { place: Place::Child, ..Expected::new(&self.target, &ChangeKind::Create) };
+        self.target.decode_expected(document, &expected)
     }
 
     /// None for a directory, which has nothing to tell it from others.

@@ -5,12 +5,14 @@ use std::time::Duration;
 use http::Method;
 
 use crate::encoding::{FORM, Pairs};
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, Invalid, RefreshUnsupported};
 use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Request};
+use crate::tree::Node;
 
 use super::change::{Change, ChangeKind};
 use super::condition::Condition;
+use super::expected::Expected;
 use super::mark::{Mark, What};
 use super::target::{Target, keys_request};
 use super::ttl::Ttl;
@@ -90,6 +92,13 @@ impl Set {
     ///
     /// Watchers are not told, though each refresh takes one of the 1000 places in the history that
     /// watchers depend on. So nothing can resolve one whose outcome is unknown: send it again. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
+    ///
+    /// Servers before etcd 2.3 do not know the parameter. They erase the value of a file and report a
+    /// success, so the second [`if_value`](Self::if_value) finds another value and the lock is lost. The
+    /// client sees that in the response and returns
+    /// [`RefreshUnsupported`](crate::ErrorKind::RefreshUnsupported), with a guarded write that restores the
+    /// value. With such servers, write the known value again instead:
+    /// `Set::new(key, me).if_value(me).ttl(ttl)`. Watchers are notified of that.
     ///
     /// etcd 3.5 refuses this for directories, as it does every change to one that exists: with code 300
     /// and the cause `Not a file`. Nothing has happened then ([`Rejected`](crate::Outcome::Rejected)).
@@ -221,23 +230,50 @@ impl Request for Set {
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
-        let change = self.target.decode(document)?;
-        if self.no_value_on_success { Ok(change) } else { change.with_node() }
+        let expected = Expected {
+            may_lack_node: self.no_value_on_success,
+            ..Expected::new(&self.target, self.action())
+        };
+        let change = self.target.decode_expected(document, &expected)?;
+        match self.content {
+            Content::Kept(_) => kept(change),
+            Content::File(_) | Content::Directory => Ok(change),
+        }
     }
 
     fn mark(&self) -> Option<Mark> {
-        let kind = match self.prev_exist {
-            _ if self.condition.is_some() => ChangeKind::CompareAndSwap,
-            Some(true) => ChangeKind::Update,
-            Some(false) => ChangeKind::Create,
-            None => ChangeKind::Set,
-        };
+        let kind = self.action().clone();
         let what = match &self.content {
             Content::File(value) => What::File(value.clone()),
             Content::Directory => What::Directory,
             Content::Kept(_) => What::Kept,
         };
         Some(Mark::new(&self.target, kind, what, self.condition.index))
+    }
+}
+
+impl Set {
+    /// What the server makes of it.
+    const fn action(&self) -> &'static ChangeKind {
+        match self.prev_exist {
+            _ if self.condition.is_some() => &ChangeKind::CompareAndSwap,
+            Some(true) => &ChangeKind::Update,
+            Some(false) => &ChangeKind::Create,
+            None => &ChangeKind::Set,
+        }
+    }
+}
+
+/// The response to a refresh, unless it shows that the server does not know what that is.
+fn kept(change: Change) -> Result<Change, ErrorKind> {
+    let is_empty = change.node().is_some_and(|node| node.value().unwrap_or_default().is_empty());
+    let before = change.previous().and_then(Node::value).filter(|value| !value.is_empty());
+    match (before, change.index()) {
+        (Some(value), Some(index)) if is_empty => {
+            let key = change.key().unwrap_or_default().to_owned();
+            Err(RefreshUnsupported { key, value: value.to_owned(), index }.into())
+        }
+        _ => Ok(change),
     }
 }
 

@@ -54,6 +54,16 @@ impl Target {
         self.key.parse()
     }
 
+    /// The key as the caller gave it.
+    pub(super) fn text(&self) -> &str {
+        &self.key
+    }
+
+    /// What is taken for the root, unless that is the root of the key space.
+    pub(super) const fn root(&self) -> Option<&Key> {
+        self.root.as_ref()
+    }
+
     pub(super) fn set_root(&mut self, root: Key) {
         self.root = Some(root).filter(|root| !root.is_root());
     }

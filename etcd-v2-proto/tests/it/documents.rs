@@ -7,8 +7,10 @@
 
 mod asked;
 mod errors;
+mod evidence;
 mod go;
 mod known;
+mod old;
 mod said;
 mod smaller;
 mod tolerance;
@@ -79,6 +81,10 @@ impl Row {
             headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
             body: self.response_body.clone().into_bytes(),
         }
+    }
+
+    pub(crate) fn request_body(&self) -> &str {
+        &self.request_body
     }
 
     fn header(&self, name: &str) -> Option<&str> {

@@ -5,10 +5,12 @@
 pub(crate) mod answers;
 mod driver;
 mod events;
+mod evidence;
 mod forms;
 mod given;
 mod heads;
 mod histories;
+mod key_check;
 mod keys;
 mod membership;
 mod monitor;
@@ -21,7 +23,7 @@ mod targets;
 mod witness;
 
 use proptest::collection::vec;
-use proptest::prelude::{Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::test_runner::Config;
 
 pub(crate) fn cases(cases: u32) -> Config {
@@ -86,7 +88,53 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => made.prop_map(|pieces| pieces.concat()), 1 => vec(any::<u8>(), 0..64)]
 }
 
-const KINDS: [&str; 8] = ["get", "quorum", "set", "guarded", "bare", "push", "delete", "wait"];
+const KINDS: [&str; 13] = [
+    "get",
+    "quorum",
+    "sorted",
+    "set",
+    "create",
+    "update",
+    "refresh",
+    "guarded",
+    "bare",
+    "push",
+    "delete",
+    "guarded-delete",
+    "wait",
+];
+
+/// The kinds of requests of which it is told what became of them.
+const EVIDENCE_KINDS: [&str; 15] = [
+    "get",
+    "set",
+    "guarded",
+    "create",
+    "push",
+    "delete",
+    "member",
+    "put-user",
+    "role",
+    "update",
+    "remove",
+    "enable",
+    "disable",
+    "remove-user",
+    "remove-role",
+];
+
+/// Any header that tells who answers, or none.
+fn header() -> impl Strategy<Value = &'static str> {
+    let headers = [
+        "",
+        "",
+        "X-Etcd-Index: 7\n",
+        "X-Etcd-Cluster-Id: 7e27652122e8b2ae\n",
+        "X-Etcd-Index: many\n",
+        "X-Raft-Term: 2\n",
+    ];
+    proptest::sample::select(headers.to_vec())
+}
 
 proptest! {
     #![proptest_config(cases(1500))]
@@ -130,6 +178,54 @@ proptest! {
         answers::keys_answer(&answer);
     }
 }
+
+proptest! {
+    #![proptest_config(cases(3000))]
+
+    #[test]
+    fn nothing_counts_as_applied_that_etcd_did_not_send(
+        kind in proptest::sample::select(&EVIDENCE_KINDS[..]),
+        status in prop_oneof![Just(200_u16), Just(201), Just(204), 200_u16..300],
+        header in header(),
+        cut in any::<u8>(),
+        body in prop_oneof![4 => body(), 1 => Just(Vec::new())],
+    ) {
+        let head = format!("{kind} {status}\n{header}\n");
+        evidence::evidence_check(&[&[cut], head.as_bytes(), &body].concat());
+    }
+
+    #[test]
+    fn a_response_about_another_key_or_action_is_never_taken(
+        kind in any::<u8>(),
+        form in any::<u8>(),
+        own in text(),
+        told in text(),
+        action in proptest::sample::select(&ACTIONS[..]),
+    ) {
+        let name = own.trim_matches('/');
+        // What is the same, or nearly, is rarely met by chance.
+        for told in [told.as_str(), own.as_str(), &format!("/{name}"), &format!("/{name}/7"),
+            &format!("/{name}x"), &format!("/tenant/{name}"), &format!("/root/{name}/")]
+        {
+            let text = format!("{}\0{}\0{action}", own.replace('\0', ""), told.replace('\0', ""));
+            key_check::key_check(&[&[kind, form], text.as_bytes()].concat());
+        }
+    }
+}
+
+/// What etcd may report, and what it does not.
+const ACTIONS: [&str; 10] = [
+    "get",
+    "set",
+    "create",
+    "update",
+    "compareAndSwap",
+    "delete",
+    "compareAndDelete",
+    "expire",
+    "merge",
+    "",
+];
 
 proptest! {
     #![proptest_config(cases(10_000))]

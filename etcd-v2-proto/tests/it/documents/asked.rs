@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcd_v2_proto::keys::{Change, Delete, Get, Push, Set, Wait};
+use etcd_v2_proto::keys::{Change, Delete, Get, Key, Push, Set, Wait};
 use etcd_v2_proto::{
     Action, Cluster, Conversation, Document, Encoded, Error, ErrorKind, Event, Exchange, Failure,
     Invalid, Policy, Purpose, Request,
@@ -58,7 +58,13 @@ impl Asked {
         });
         match asked.encode() {
             Ok(_) => (asked, None),
-            Err(invalid) => (asked.plain(), Some(invalid)),
+            Err(invalid) => {
+                let key = path.strip_prefix("/v2/keys").unwrap_or_default();
+                let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+                let key = key.parse().map_or("/plain".to_owned(), |key: Key| key.to_string());
+                let creates = row.request_body.contains("prevExist=false");
+                (asked.plain(key, creates), Some(invalid))
+            }
         }
     }
 
@@ -154,15 +160,16 @@ impl Asked {
         })
     }
 
-    /// A request of the same kind that can be said.
-    fn plain(&self) -> Self {
+    /// A request of the same kind that can be said, for the same key if that can be said.
+    fn plain(&self, key: String, creates: bool) -> Self {
         match self {
-            Self::Get(_) => Self::Get(Get::new("/plain")),
-            Self::Set(_, false) => Self::Set(Set::new("/plain", ""), false),
-            Self::Set(_, true) => Self::Set(Set::new("/plain", "").no_value_on_success(), true),
-            Self::Push(_) => Self::Push(Push::new("/plain", "")),
-            Self::Delete(_) => Self::Delete(Delete::new("/plain")),
-            Self::Wait(_) => Self::Wait(Wait::new("/plain")),
+            Self::Get(_) => Self::Get(Get::new(key)),
+            Self::Set(_, false) if creates => Self::Set(Set::create(key, ""), false),
+            Self::Set(_, false) => Self::Set(Set::new(key, ""), false),
+            Self::Set(_, true) => Self::Set(Set::new(key, "").no_value_on_success(), true),
+            Self::Push(_) => Self::Push(Push::new(key, "")),
+            Self::Delete(_) => Self::Delete(Delete::new(key)),
+            Self::Wait(_) => Self::Wait(Wait::new(key)),
             Self::Smaller(smaller) => Self::Smaller(smaller.plain()),
             Self::Raw { method, .. } => {
                 Self::Raw { method: method.clone(), path: "/plain".to_owned() }

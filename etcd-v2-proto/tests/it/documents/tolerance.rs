@@ -196,17 +196,19 @@ fn redirects_that_keep_neither_method_nor_body_are_refused() {
 }
 
 #[test]
-fn unknown_fields_and_actions_are_tolerated() {
+fn unknown_fields_are_tolerated_and_unknown_actions_where_any_may_come() {
     let body = r#" {"v":{"a":[1,-2.5e3,null,true,"}",{}]},"action":"merge","node":{"lease":7,
         "key":"/a","nodes":null,"value":"v","ttl":null,"modifiedIndex":7,"createdIndex":5,
         "deep":[[[{"key":"no"}]]]},"prevNode":null,"Node":{"key":"/not"}} "#;
-    let change = item(&answer(200, &[], body), Get::new("/a"));
+    let change = item(&answer(200, &[], body), Wait::new("/a"));
     assert_eq!(*change.kind(), ChangeKind::Other("merge".into()));
     assert_eq!(change.kind().as_str(), "merge");
     assert_eq!((change.key(), change.value(), change.index()), (Some("/a"), Some("v"), Some(7)));
     assert_eq!(change.previous(), None);
-    let known = item(&answer(200, &[], format!(r#"{{"action":"merge",{NODE}}}"#)), Get::new("/a"));
-    assert_eq!(known, change);
+    let known = format!(r#"{{"action":"merge",{NODE}}}"#);
+    assert_eq!(item(&answer(200, &[], known), Wait::new("/a")), change);
+    let read = item(&answer(200, &[], body.replace("merge", "get")), Get::new("/a"));
+    assert_eq!((read.key(), read.value(), read.index()), (Some("/a"), Some("v"), Some(7)));
 }
 
 #[test]
@@ -239,12 +241,15 @@ fn a_success_without_a_node_is_one_only_if_none_was_asked_for() {
     let change = item(&bare, Set::create("/a", "v").no_value_on_success());
     assert_eq!((change.node(), change.index()), (None, Some(27)));
     assert_eq!(*change.kind(), ChangeKind::Create);
+    let bare = |action: &str| {
+        answer(201, &[("X-Etcd-Index", "27")], format!("{{\"action\":\"{action}\"}}\n"))
+    };
     let errors = [
-        error(&bare, Set::new("/a", "v")),
-        error(&bare, Push::new("/a", "v")),
-        error(&bare, Delete::new("/a")),
-        error(&bare, Get::new("/a")),
-        error(&bare, Wait::new("/a")),
+        error(&bare("set"), Set::new("/a", "v")),
+        error(&bare("create"), Push::new("/a", "v")),
+        error(&bare("delete"), Delete::new("/a")),
+        error(&bare("get"), Get::new("/a")),
+        error(&bare("set"), Wait::new("/a")),
     ];
     for (place, error) in errors.iter().enumerate() {
         assert!(matches!(error.kind(), ErrorKind::Malformed(_)), "{place}: {error}");
@@ -254,7 +259,7 @@ fn a_success_without_a_node_is_one_only_if_none_was_asked_for() {
 }
 
 #[test]
-fn a_success_that_is_no_answer_of_etcd_is_applied_but_never_an_item() {
+fn a_success_that_is_no_answer_of_etcd_is_never_an_item_and_applied_if_etcd_sent_it() {
     let good = format!(r#"{{"action":"set",{NODE}}}"#);
     let bodies = [
         (String::new(), "EmptyBody"),
@@ -278,12 +283,21 @@ fn a_success_that_is_no_answer_of_etcd_is_applied_but_never_an_item() {
         ("<html>Welcome to this hotel's network</html>".to_owned(), "Malformed"),
     ];
     for (body, case) in bodies {
+        // The action or the key was decoded, and suits the request.
+        let begins =
+            body.contains("\"set\"") || body.starts_with("{\"node\"") || body.contains(NODE);
+        let begins = begins && !body.starts_with(r#"{"action":7"#);
         for status in [200, 201, 202, 204, 206] {
-            let answer = answer(status, &[], body.as_str());
-            let error = error(&answer, Set::new("/a", "v"));
-            let kind = format!("{:?}", error.kind());
-            assert!(kind.starts_with(case), "{body}: {kind}");
-            assert_eq!((error.outcome(), error.may_have_applied()), (Outcome::Applied, true));
+            for headers in [&[][..], &[("X-Etcd-Index", "7")], &[("X-Etcd-Cluster-Id", "7e")]] {
+                let answer = answer(status, headers, body.as_str());
+                let error = error(&answer, Set::new("/a", "v"));
+                let kind = format!("{:?}", error.kind());
+                assert!(kind.starts_with(case), "{body}: {kind}");
+                let is_etcds = begins || !headers.is_empty();
+                let outcome = if is_etcds { Outcome::Applied } else { Outcome::Unknown };
+                assert_eq!(error.outcome(), outcome, "{body} {headers:?}");
+                assert!(error.may_have_applied());
+            }
         }
     }
     assert_eq!(item(&answer(202, &[], good), Set::new("/a", "v")).value(), Some("v"));

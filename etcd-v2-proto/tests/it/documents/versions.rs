@@ -111,7 +111,7 @@ fn what_is_no_answer_is_malformed_and_may_have_been_applied() {
             panic!("{body} is an answer");
         };
         assert!(matches!(error.kind(), ErrorKind::Malformed(_)), "{body}: {error}");
-        assert_eq!(error.outcome(), Outcome::Applied);
+        assert_eq!(error.outcome(), Outcome::Unknown);
         assert!(error.may_have_applied() && !error.to_string().contains("secret"));
     }
     let Ending::Error(error) = answered(StatusCode::CREATED, "", put()) else {

@@ -1,23 +1,37 @@
 //! Any answer at all to a request of the keys API. Shared with the fuzz targets.
 
+use std::time::Duration;
+
 use etcd_v2_proto::Request;
-use etcd_v2_proto::http::{Response, StatusCode};
-use etcd_v2_proto::keys::{Change, Delete, Get, Push, Set, Wait};
+use etcd_v2_proto::http::{HeaderValue, Response, StatusCode};
+use etcd_v2_proto::keys::{Change, Delete, Get, Key, Push, Set, Wait};
 
 use super::given::{give, give_twice, parse};
 
-/// A request of the keys API, an answer to it, and what has to hold of the result.
+/// A request of the keys API, an answer to it, and what has to hold of the result. A header `key` names the
+/// key of the request, percent-encoded; without one it is `/a`.
 pub(crate) fn keys_answer(data: &[u8]) {
     let (kind, answer) = parse(data);
+    let key = answer.headers().get("key").map_or(&b"/a"[..], HeaderValue::as_bytes);
+    let key = percent_encoding::percent_decode(key).decode_utf8_lossy().into_owned();
+    if key.parse::<Key>().is_err() {
+        return;
+    }
+    let key = key.as_str();
     match kind.as_str() {
-        "set" => check(&answer, || Set::new("/a", "v")),
-        "guarded" => check(&answer, || Set::new("/a", "v").if_index(7)),
-        "bare" => check(&answer, || Set::new("/a", "v").no_value_on_success()),
-        "push" => check(&answer, || Push::new("/a", "v")),
-        "delete" => check(&answer, || Delete::new("/a")),
-        "wait" => check(&answer, || Wait::new("/a")),
-        "quorum" => check(&answer, || Get::new("/a").quorum()),
-        _ => check(&answer, || Get::new("/a")),
+        "set" => check(&answer, || Set::new(key, "v")),
+        "create" => check(&answer, || Set::create(key, "v")),
+        "update" => check(&answer, || Set::update(key, "v")),
+        "refresh" => check(&answer, || Set::refresh(key, Duration::from_secs(9))),
+        "guarded" => check(&answer, || Set::new(key, "v").if_index(7)),
+        "bare" => check(&answer, || Set::new(key, "v").no_value_on_success()),
+        "push" => check(&answer, || Push::new(key, "v")),
+        "delete" => check(&answer, || Delete::new(key)),
+        "guarded-delete" => check(&answer, || Delete::new(key).if_index(7)),
+        "wait" => check(&answer, || Wait::new(key)),
+        "quorum" => check(&answer, || Get::new(key).quorum()),
+        "sorted" => check(&answer, || Get::new(key).sorted()),
+        _ => check(&answer, || Get::new(key)),
     }
 }
 

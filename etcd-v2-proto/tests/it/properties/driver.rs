@@ -16,6 +16,10 @@ pub(crate) struct Driver {
     pub(crate) answered: bool,
     /// Whether some attempt may have been, or may yet be, carried out.
     pub(crate) maybe_applied: bool,
+    /// The same before the answer at hand.
+    maybe_applied_before: bool,
+    /// What was given of its body.
+    body: Vec<u8>,
     /// Whether the answer at hand is a success.
     pub(crate) success: bool,
     /// Whether some of that success was given.
@@ -38,6 +42,7 @@ impl Driver {
         self.doing = Doing::Sending;
         self.vetting = request.uri().path() == "/v2/members/leader";
         (self.success, self.begun, self.complete) = (false, false, false);
+        self.body.clear();
     }
 
     /// What follows from an event, or from none.
@@ -50,6 +55,7 @@ impl Driver {
                 let status = head.status;
                 self.success = status.is_success();
                 let tried = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+                self.maybe_applied_before = self.maybe_applied;
                 self.maybe_applied |= self.success || tried;
                 self.doing = Doing::Reading;
             }
@@ -60,9 +66,15 @@ impl Driver {
             (Doing::Sending, _) => self.maybe_applied = true,
             (Doing::Reading, Some(Event::Chunk(chunk))) => {
                 self.begun |= self.success && !chunk.trim_ascii().is_empty();
+                self.body.extend_from_slice(chunk);
             }
             (Doing::Reading, Some(Event::End)) => self.complete = true,
             _ => {}
+        }
+        if self.success && !self.vetting {
+            // An error response is one, whatever its status.
+            let is_refused = self.body.trim_ascii() == REFUSAL.as_bytes();
+            self.maybe_applied = self.maybe_applied_before || !is_refused;
         }
     }
 }
@@ -70,12 +82,14 @@ impl Driver {
 const STATUSES: [u16; 16] =
     [200, 200, 201, 204, 301, 303, 307, 400, 401, 404, 412, 421, 500, 501, 503, 200];
 
+const REFUSAL: &str = r#"{"errorCode":401,"message":"outdated","index":2000}"#;
+
 const CHUNKS: [&str; 8] = [
     r#"{"action":"set","node":{"key":"/a","value":"v","modifiedIndex":7,"createdIndex":7}}"#,
     r#"{"action":"get","node":{"key":"/a","#,
     r#""value":"v","modifiedIndex":9,"createdIndex":7}}"#,
     r#"{"errorCode":300,"message":"Raft Internal Error","index":0}"#,
-    r#"{"errorCode":401,"message":"outdated","index":2000}"#,
+    REFUSAL,
     "404 page not found\n",
     "\n",
     "",

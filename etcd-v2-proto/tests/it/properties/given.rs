@@ -9,7 +9,8 @@ use std::time::Duration;
 use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{HeaderName, HeaderValue, Response, StatusCode};
 use etcd_v2_proto::{
-    Action, Cluster, Conversation, Error, ErrorKind, Event, Exchange, Outcome, Policy, Request,
+    Action, Cluster, Conversation, Error, ErrorKind, Event, Exchange, Meta, Outcome, Policy,
+    Request,
 };
 
 /// An answer, and the kind of the request that it is given to: `get` if there is none.
@@ -56,21 +57,31 @@ pub(crate) fn give_twice<R: Request>(
         }
         (Err(error), Err(same)) => {
             assert_eq!(error.detail().to_string(), same.detail().to_string());
-            tells_the_truth(error, &request(), status);
+            tells_the_truth(error, &request(), answer);
         }
         _ => panic!("{:?} in one piece, {:?} in two", whole.err(), halves.err()),
     }
     Some(whole)
 }
 
-/// Whether an error after an answer with this status says what may have become of the request, in one line.
-fn tells_the_truth<R: Request>(error: &Error, request: &R, status: StatusCode) {
+/// Whether an error after this answer says what may have become of the request, in one line.
+fn tells_the_truth<R: Request>(error: &Error, request: &R, answer: &Response<&[u8]>) {
+    let status = answer.status();
     let writes = request.encode().is_ok_and(|encoded| encoded.purpose.writes());
     let expected = match status.as_u16() {
         _ if request.accepts(status) => match error.kind() {
             // The words of a follower that is asked for what only the leader has.
             ErrorKind::NotLeader => Outcome::Rejected,
-            _ => Outcome::Applied,
+            ErrorKind::Etcd(refusal) => match refusal.code.number() {
+                300 | 301 | 400 => Outcome::Unknown,
+                _ => Outcome::Rejected,
+            },
+            ErrorKind::RefreshUnsupported(_) => Outcome::Applied,
+            ErrorKind::Unexpected(answer) if answer.mismatch.is_some() => Outcome::Unknown,
+            _ if Meta::from_headers(answer.headers()).is_etcds() => Outcome::Applied,
+            // It may have begun as etcd's.
+            ErrorKind::Malformed(_) => error.outcome().max(Outcome::Unknown),
+            _ => Outcome::Unknown,
         },
         501 | 300..=499 => Outcome::Rejected,
         500..=599 => Outcome::Unknown,

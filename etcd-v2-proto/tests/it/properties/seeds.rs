@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 
 pub(super) use captured::{answers, smaller};
 
-use super::{answers, events, heads, histories, keys, membership, shown, smaller, targets};
+use super::{
+    answers, events, evidence, heads, histories, key_check, keys, membership, shown, smaller,
+    targets,
+};
 use crate::mirror::play;
 
 /// A name, and what is given to a target.
@@ -21,10 +24,12 @@ type Seeds = Vec<Seed>;
 /// A fuzz target: its name, and what it does with any bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 13] = [
     ("error_body", answers::error_body),
     ("events", events::events),
+    ("evidence_check", evidence::evidence_check),
     ("heads", heads::heads),
+    ("key_check", key_check::key_check),
     ("key_to_request", keys::key_to_request),
     ("keys_answer", answers::keys_answer),
     ("location", targets::location),
@@ -41,7 +46,9 @@ fn given(target: &str) -> (Seeds, fn(&Seed) -> bool) {
     match target {
         "error_body" => (captured::refusals().collect(), captured::is_chosen),
         "events" => (bytes(&made::EVENTS), all),
+        "evidence_check" => (bytes(&made::EVIDENCE), all),
         "heads" => (texts(&made::HEADS), all),
+        "key_check" => (bytes(&made::KEY_CHECKS), all),
         "key_to_request" => (captured::key_texts().collect(), all),
         "keys_answer" => (answers().clone(), captured::is_chosen),
         "location" => {

@@ -81,11 +81,19 @@ pub(in crate::properties) fn answers() -> &'static Seeds {
 }
 
 fn answer(row: Row) -> Seed {
+    let given = format!("{} {}", row.path, row.request_body());
+    let conditional = given.contains("prevValue=") || given.contains("prevIndex=");
     let kind = match row.method.as_str() {
         "PUT" if row.path.contains("noValueOnSuccess") => "bare",
+        "PUT" if given.contains("prevExist=false") => "create",
+        "PUT" if conditional => "guarded",
+        "PUT" if given.contains("refresh=true") => "refresh",
+        "PUT" if given.contains("prevExist=true") => "update",
         "PUT" => "set",
         "POST" => "push",
+        "DELETE" if conditional => "guarded-delete",
         "DELETE" => "delete",
+        _ if row.path.contains("sorted=true") => "sorted",
         _ if row.path.contains("wait=true") => "wait",
         _ if row.path.contains("quorum=true") => "quorum",
         _ => "get",
@@ -147,6 +155,10 @@ pub(super) fn memberships() -> impl Iterator<Item = Seed> {
 /// An answer, and the kind of the request that it is one to.
 fn told(kind: &str, row: Row) -> Seed {
     let mut text = format!("{kind} {}\n", row.status.unwrap());
+    let path = row.path.split('?').next().unwrap_or_default();
+    if let Some(key) = path.strip_prefix("/v2/keys") {
+        text.push_str(&format!("key: {key}\n"));
+    }
     for (name, value) in &row.response_headers {
         if name.starts_with('X') || name == "Location" {
             text.push_str(&format!("{name}: {value}\n"));

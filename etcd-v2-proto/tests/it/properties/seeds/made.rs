@@ -117,3 +117,41 @@ pub(super) const MIRRORS: [(&str, &[u8]); 5] = [
     ("cuts_and_repetitions", &[3, 0, 0, 4, 0, 1, 3, 0, 3, 4, 8, 0]),
     ("a_directory_goes", &[0, 192, 17, 0, 8, 10, 0, 0, 1, 0, 8, 14]),
 ];
+
+/// How much of the body comes, and an answer: the kind of the request, the status, headers and the body.
+pub(super) const EVIDENCE: [(&str, &[u8]); 16] = [
+    ("a_login_page", b"\xffset 200\nContent-Type: text/html\n\n<html>Sign in</html>"),
+    ("a_login_page_for_a_guarded_write", b"\x10guarded 200\n\n<html>Sign in</html>"),
+    ("nothing", b"\x00create 204\n\n"),
+    ("nothing_with_an_index", b"\x00delete 200\nX-Etcd-Index: 7\n\n"),
+    ("another_service", b"\x80set 200\n\n{\"node\":\"web-1\",\"status\":\"ok\"}"),
+    ("an_error_response", b"\xffset 200\n\n{\"errorCode\":100,\"message\":\"Key not found\",\"cause\":\"/a\",\"index\":7}"),
+    ("an_error_response_in_another_order", b"\xe0guarded 200\nX-Etcd-Index: 7\n\n{\"message\":\"Raft Internal Error\",\"errorCode\":300}"),
+    ("an_error_code_of_others", b"\xffset 200\n\n{\"errorCode\":0,\"data\":{}}"),
+    ("an_error_code_in_a_change", b"\xffset 200\n\n{\"action\":\"set\",\"errorCode\":100}"),
+    ("an_action", b"\x30set 200\n\n{\"action\":\"set\",\"node\":{\"key\":\"/a\",\"value\":\"v\",\"modifiedIndex\":7}}"),
+    ("an_action_of_another_write", b"\x60set 200\nX-Etcd-Index: 7\n\n{\"action\":\"delete\",\"node\":{\"key\":\"/a\"}}"),
+    ("another_key", b"\xa0push 201\nX-Etcd-Index: 7\n\n{\"action\":\"create\",\"node\":{\"key\":\"/b/7\",\"value\":\"v\"}}"),
+    ("a_member", b"\x90member 201\n\n{\"id\":\"1\",\"peerURLs\":[\"http://a:1\"]}"),
+    ("a_removal", b"\x00remove 204\n\n"),
+    ("a_removal_with_a_page", b"\xffremove-user 200\n\n<html>"),
+    ("a_wrong_status", b"\x00enable 204\nX-Etcd-Cluster-Id: 7\n\n"),
+];
+
+/// The kind of the request, the form of the response, and the keys of both with the action.
+pub(super) const KEY_CHECKS: [(&str, &[u8]); 14] = [
+    ("get_the_same", b"\x00\x00/a/b\0/a/b\0get"),
+    ("get_another", b"\x00\x00/a\0/other\0get"),
+    ("slashes", b"\x01\x00a//b/\0/a/b/\0set"),
+    ("a_name_that_begins_alike", b"\x01\x00/a/foo\0/a/foobar\0set"),
+    ("the_root_without_a_key", b"\x00\x04/\0\0get"),
+    ("a_key_without_one", b"\x03\x04/a\0\0update"),
+    ("no_node_at_all", b"\x09\x08/a\0\0set"),
+    ("no_node_of_another_action", b"\x09\x08/a\0\0delete"),
+    ("update_for_a_swap", b"\x05\x00/a\0/a\0update"),
+    ("a_child", b"\x06\x00/q\0/q/00000000000000000007\0create"),
+    ("a_grandchild", b"\x06\x00/q\0/q/r/7\0create"),
+    ("under_a_prefix", b"\x08\x01/a\0/tenant/a\0compareAndDelete"),
+    ("under_a_root", b"\x02\x02/a\0/root/a\0create"),
+    ("escapes", b"\x07\x00/a%2Fb \xc3\xa9\0/a%2Fb \xc3\xa9\0delete"),
+];

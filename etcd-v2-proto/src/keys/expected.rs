@@ -1,0 +1,181 @@
+//! Whether a response is about what was requested.
+//!
+//! Servers and proxies that mix up responses send the success of another request. What a response
+//! says is compared with the request, and only a contradiction is rejected: what is missing
+//! contradicts nothing.
+
+use http::StatusCode;
+
+use crate::error::{ErrorKind, Unexpected};
+use crate::request::Document;
+
+use super::change::{Change, ChangeKind};
+use super::key::segments;
+use super::target::Target;
+
+/// What the response to a request may say.
+#[derive(Clone, Copy)]
+pub(super) struct Expected<'a> {
+    pub(super) target: &'a Target,
+    pub(super) action: ChangeKindRef,
+    pub(super) place: Place,
+    /// Whether the request asked for a response without a node.
+    pub(super) may_lack_node: bool,
+}
+
+/// The action that the server's dispatch leads to.
+pub(super) type ChangeKindRef = &'static ChangeKind;
+
+/// Where the node is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At the key of the request.
+    Key,
+    /// In the directory of the request, under a name that the server chose; or, since an etcd that stores
+    /// v2 in v3 (`--experimental-enable-v2v3`) chooses none, at the key of the request.
+    Child,
+}
+
+impl<'a> Expected<'a> {
+    /// A response with a node at the key of the request.
+    pub(super) const fn new(target: &'a Target, action: ChangeKindRef) -> Self {
+        Self { target, action, place: Place::Key, may_lack_node: false }
+    }
+
+    /// Whether nothing of this contradicts the request.
+    #[inline]
+    pub(super) fn fits(&self, action: Option<&ChangeKind>, key: Option<&str>) -> bool {
+        action.is_none_or(|action| self.allows(action)) && key.is_none_or(|key| self.is_at(key))
+    }
+
+    /// The error of a response that says this instead.
+    pub(super) fn mismatch(
+        &self,
+        status: StatusCode,
+        action: Option<&ChangeKind>,
+        key: Option<&str>,
+    ) -> ErrorKind {
+        let action = action.map_or("no action", ChangeKind::as_str);
+        let place = if self.place == Place::Child { "a child of " } else { "" };
+        let mismatch = format!(
+            "it reports {action:?} of {:?} instead of {:?} of {place}{:?}",
+            key.unwrap_or("no key"),
+            self.action.as_str(),
+            self.target.path_of_key(),
+        );
+        Unexpected::contradicting(status, mismatch).into()
+    }
+
+    fn allows(&self, action: &ChangeKind) -> bool {
+        // Old servers call a conditional write an update if the key has to exist as well.
+        action == self.action
+            || (*self.action == ChangeKind::CompareAndSwap && *action == ChangeKind::Update)
+    }
+
+    #[inline]
+    fn is_at(&self, told: &str) -> bool {
+        match self.place {
+            Place::Key => self.target.is_told_as(told),
+            Place::Child => {
+                let (directory, _) =
+                    told.trim_end_matches('/').rsplit_once('/').unwrap_or_default();
+                self.target.is_told_as(directory) || self.target.is_told_as(told)
+            }
+        }
+    }
+}
+
+impl Target {
+    /// The response to a request that expects this, with keys as they are seen from the root.
+    pub(super) fn decode_expected(
+        &self,
+        document: Document,
+        expected: &Expected<'_>,
+    ) -> Result<Change, ErrorKind> {
+        let change = Change::decode_for(document, expected)?;
+        Ok(match self.root() {
+            Some(root) => change.seen_from(root.as_str()),
+            None => change,
+        })
+    }
+
+    /// Whether a server that reports this key means the target. Slashes at the end make no difference.
+    #[inline]
+    fn is_told_as(&self, told: &str) -> bool {
+        // Nearly all keys are given and reported in the same form.
+        let is_plain = self.root().is_none() && !self.has_prefix();
+        (is_plain && told == self.text()) || self.has_segments_of(told)
+    }
+
+    fn has_segments_of(&self, told: &str) -> bool {
+        let root = self.root().map_or("", |root| root.as_str());
+        // A key that cannot be parsed was never sent.
+        let own = || segments(root).chain(segments(self.text())).map(Result::unwrap_or_default);
+        let mut told = told.split('/').filter(|segment| !segment.is_empty());
+        if self.has_prefix() {
+            // Nobody knows how the keys begin that the server reports.
+            let more = told.clone().count().checked_sub(own().count());
+            return more.is_some_and(|more| told.skip(more).eq(own()));
+        }
+        own().all(|segment| told.next() == Some(segment)) && told.next().is_none()
+    }
+
+    /// The key as the caller gave it, below the root.
+    fn path_of_key(&self) -> String {
+        let root = self.root().map_or("", |root| root.as_str());
+        format!("{root}{}", self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(target: &Target, place: Place) -> Expected<'_> {
+        Expected { place, ..Expected::new(target, &ChangeKind::Set) }
+    }
+
+    #[test]
+    fn slashes_at_either_end_contradict_nothing() {
+        for given in ["/a/b", "a/b", "/a/b/", "//a//b//"] {
+            let target = Target::new(given);
+            for told in ["/a/b", "/a/b/", "a/b"] {
+                assert!(expected(&target, Place::Key).is_at(told), "{given} {told}");
+                let child = format!("{told}/7");
+                assert!(expected(&target, Place::Child).is_at(&child), "{given} {child}");
+            }
+            for told in ["/a", "/a/b/c", "/a/bb", "/b/a", "/", "", "/A/b", "/x/a/b"] {
+                assert!(!expected(&target, Place::Key).is_at(told), "{given} {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_root_is_told_without_a_key() {
+        for given in ["", "/", "//"] {
+            let target = Target::new(given);
+            assert!(expected(&target, Place::Key).is_at("/"), "{given}");
+            assert!(expected(&target, Place::Child).is_at("/7"), "{given}");
+            assert!(!expected(&target, Place::Key).is_at("/a"), "{given}");
+            assert!(!expected(&target, Place::Child).is_at("/a/7"), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_root_of_the_view_is_part_of_the_key_and_a_prefix_is_unknown() {
+        let mut target = Target::new("/b");
+        target.set_root("/a".parse().unwrap());
+        assert!(expected(&target, Place::Key).is_at("/a/b"));
+        assert!(!expected(&target, Place::Key).is_at("/b"));
+        target.set_prefix("/v2/keys/tenant".into());
+        for told in ["/a/b", "/tenant/a/b", "/x/y/a/b/"] {
+            assert!(expected(&target, Place::Key).is_at(told), "{told}");
+        }
+        for told in ["/b", "/tenant/b", "/xa/b", "/a/b/c", "/"] {
+            assert!(!expected(&target, Place::Key).is_at(told), "{told}");
+        }
+        let mut root = Target::new("/");
+        root.set_prefix("/v2/keys/tenant".into());
+        assert!(["/tenant", "/"].iter().all(|told| expected(&root, Place::Key).is_at(told)));
+    }
+}
