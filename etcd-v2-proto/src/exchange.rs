@@ -144,12 +144,17 @@ impl<R: Request> Exchange<R> {
 
     /// The body is as complete as it gets: is it an answer?
     fn judge(&mut self, now: Duration, at: usize, head: Head, body: Vec<u8>) -> State<R::Output> {
-        let Head { status, accepted, meta, content_type } = head;
+        let Head { status, accepted, meta, content_type, is_encoded } = head;
         if !accepted {
             return self.fail(now, at, judge::refusal(status, &content_type, &body));
         }
         if let Some(refusal) = judge::disguised(status, &body) {
             return self.fail(now, at, refusal);
+        }
+        if is_encoded {
+            let kind = judge::unexpected(status, &content_type, &body);
+            let is_etcds = meta.is_etcds();
+            return self.fail(now, at, judge::unreadable(self.encoded.purpose, kind, is_etcds));
         }
         let page = judge::page(status, &content_type, &body);
         match self.request.decode(Document { status, meta, body }) {

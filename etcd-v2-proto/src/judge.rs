@@ -228,7 +228,7 @@ pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> Error
     unexpected(status, content_type, body)
 }
 
-fn unexpected(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
+pub(crate) fn unexpected(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {
     Unexpected::new(status, content_type.to_owned(), body).into()
 }
 

@@ -16,6 +16,7 @@ both!(
     success_without_any_content_is_no_answer,
     json_of_another_service_is_no_answer,
     compressed_answer_is_no_answer,
+    an_identity_encoding_is_none,
     interim_answers_are_passed_over,
     text_that_is_no_utf_8_is_no_answer,
     headers_that_are_no_numbers_count_as_missing,
@@ -169,15 +170,38 @@ fn json_of_another_service_is_no_answer(colour: Colour) {
 }
 
 fn compressed_answer_is_no_answer(colour: Colour) {
-    let mut answer =
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 23\r\n\r\n".to_vec();
     // The two letters "{}".
-    answer.extend_from_slice(
-        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0\0",
-    );
-    is_no_answer(colour, &answer, |kind| {
-        matches!(kind, ErrorKind::Malformed(_) | ErrorKind::Unexpected(_))
-    });
+    let packed: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0\0";
+    let plain =
+        br#"{"action":"get","node":{"key":"/a","value":"1","modifiedIndex":7,"createdIndex":7}}"#;
+    for encoding in ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "gzip, identity", "\u{e9}"]
+    {
+        // What says that it is encoded is not believed to be plain, either.
+        for body in [packed, plain] {
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+            );
+            is_no_answer(colour, &[head.as_bytes(), body].concat(), |kind| {
+                let told = kind.to_string();
+                matches!(kind, ErrorKind::Unexpected(_))
+                    && told.contains("encoded as ")
+                    && told.contains("which was not requested")
+            });
+        }
+    }
+}
+
+fn an_identity_encoding_is_none(colour: Colour) {
+    for encoding in ["identity", "Identity", ""] {
+        let server = Server::each(move |seen| {
+            let header = format!("\r\nContent-Encoding: {encoding}\r\n");
+            plausible(seen).replacen("\r\n", &header, 1)
+        });
+        let client = colour.client([server.url()]);
+        client.send(Set::new("/a", "1")).unwrap();
+        client.send(Get::new("/a")).unwrap();
+    }
 }
 
 fn interim_answers_are_passed_over(colour: Colour) {

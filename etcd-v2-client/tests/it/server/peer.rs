@@ -153,6 +153,13 @@ impl Peer {
         }
     }
 
+    /// Says that nothing more comes from here, and still receives.
+    pub(crate) fn finish(&mut self) {
+        if let Some(stream) = &self.stream {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+    }
+
     /// Closes with a reset.
     pub(crate) fn reset(&mut self) {
         if let Some(stream) = self.forget() {
