@@ -206,8 +206,8 @@ impl Builder {
 
     /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
     ///
-    /// A larger one is a failure after sending. The trailers of a chunked body have the same limit. There
-    /// may be 100 headers.
+    /// A larger one is a failure after sending. Informational responses (1xx) before it have the same limit, and so
+    /// have the trailers of a chunked body, and its chunk sizes as long as no data come. There may be 100 headers.
     pub const fn max_head(mut self, bytes: usize) -> Self {
         self.max_head = bytes;
         self

@@ -47,9 +47,19 @@
 //! ([`Builder::idle_timeout`]), or when their server closes them, by a task that exists only while there
 //! are some. Those in use need no task: they are read and written by whoever waits for the answer.
 //!
-//! A kept connection may be dead by the time it is used. Where it turns out to be before anything
-//! was written, the request goes out once more, on a new connection. In all other cases the failure
-//! is reported as [after sending](etcd_v2_proto::Stage::AfterSend) and nothing is repeated.
+//! Before a kept connection is used, its socket is looked at: one that has ended, or on which the server has sent
+//! something without being asked, is closed. That takes one system call. A connection may still end between the look
+//! and the request. Where it does before anything was written, the request goes out once more, on a new connection.
+//! In all other cases the failure is reported as [after sending](etcd_v2_proto::Stage::AfterSend) and nothing is
+//! repeated.
+//!
+//! When a write fails because the server closes, a response that came before, such as 413, is still read and returned.
+//! When a time limit strikes, a response that is in the socket by then is taken. Writes to a TCP stream do not raise
+//! `SIGPIPE`; a connector with a stream of its own type has to take care of that itself.
+//!
+//! A server can keep a task busy only for a moment: after 16 KiB without a piece of a body, and after 128 pieces, the
+//! task yields. Informational responses (1xx) that are longer than a [head may be](Builder::max_head), and as much of
+//! chunk sizes, their extensions and trailers without any data, are a failure.
 //!
 //! # Runtimes
 //!
@@ -57,9 +67,16 @@
 //! (`enable_all`); without a runtime they fail, before sending. A transport may serve several
 //! runtimes, one after the other or at the same time: each uses the connections that it made.
 //!
-//! A small request without TLS takes three system calls, except in the future that is given to `block_on` of a
+//! A small request without TLS takes four system calls, except in the future that is given to `block_on` of a
 //! multi-threaded runtime: there it takes two or three more, since the thread that runs it is not one that hears of
 //! answers.
+//!
+//! # Fork
+//!
+//! A connection is used only by the process that made it. After a `fork`, the child makes new ones; those of the
+//! parent are neither used nor closed there, and stay open as long as the child runs. A tokio runtime does not survive
+//! a fork: parent and child share its epoll instance, so make a new one in the child. Calls that are under way during
+//! a fork must not be continued in the child.
 //!
 //! # Proxies
 //!
