@@ -18,6 +18,8 @@ use ureq::typestate::AgentScope;
 use crate::UreqTransport;
 use crate::connector::{LateResolver, ReachConnector};
 use crate::dial::Dialer;
+use crate::lookup::Lookups;
+use crate::race::Winners;
 use crate::reach::Reach;
 
 /// Settings of a [`UreqTransport`]; made by [`UreqTransport::builder`].
@@ -206,6 +208,8 @@ impl Builder {
                 user_timeout: self.user_timeout,
                 no_delay: config.no_delay(),
                 family: config.ip_family(),
+                lookups: Arc::new(Lookups::by_system()),
+                winners: Arc::new(Winners::default()),
             },
             proxies: proxies.clone(),
             #[cfg(feature = "tls")]
@@ -272,7 +276,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (keepalive, user_timeout) = (builder.keep_alive, builder.user_timeout);
-        let dialer = Dialer { keepalive, user_timeout, no_delay: true, family: IpFamily::Any };
+        let dialer = Dialer {
+            keepalive,
+            user_timeout,
+            no_delay: true,
+            family: IpFamily::Any,
+            lookups: Arc::new(Lookups::by_system()),
+            winners: Arc::new(Winners::default()),
+        };
         let mut call = Call::to_send(Timing::default(), &Interrupt::never(), false, 0);
         dialer.dial("127.0.0.1", port, &mut call).unwrap()
     }

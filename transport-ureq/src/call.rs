@@ -119,9 +119,13 @@ impl Call {
     /// # Errors
     /// When nothing is left.
     pub(crate) fn left_to_connect(&mut self) -> io::Result<Option<Duration>> {
-        let Some(by) = earlier(self.connect_by, self.until) else { return Ok(None) };
-        let left = by.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(self.time_out()) } else { Ok(Some(left)) }
+        let left = self.time_to_connect();
+        if left == Some(Duration::ZERO) { Err(self.time_out()) } else { Ok(left) }
+    }
+
+    /// The same, where nothing may be left.
+    pub(crate) fn time_to_connect(&self) -> Option<Duration> {
+        earlier(self.connect_by, self.until).map(|by| by.saturating_duration_since(Instant::now()))
     }
 
     /// Does something within a limit of its own.

@@ -1,15 +1,16 @@
-//! Finding the addresses of a host, and connecting to one of them in time.
+//! Connecting to a host in time.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use ureq::config::IpFamily;
 
 use crate::call::Call;
+use crate::lookup::Lookups;
+use crate::race::Winners;
 
 /// How to set up a connection.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Dialer {
     pub(crate) user_timeout: Option<Duration>,
     pub(crate) no_delay: bool,
     pub(crate) family: IpFamily,
+    pub(crate) lookups: Arc<Lookups>,
+    pub(crate) winners: Arc<Winners>,
 }
 
 impl Dialer {
@@ -27,9 +30,9 @@ impl Dialer {
     /// # Errors
     /// When the name has no address, no address takes the connection, or the call has to be given up.
     pub(crate) fn dial(&self, host: &str, port: u16, call: &mut Call) -> io::Result<TcpStream> {
-        let result = resolve(host, port, call).and_then(|addresses| {
-            let addresses: Vec<_> = self.family.keep_wanted(addresses.into_iter()).collect();
-            connect(&addresses, call)
+        let result = self.resolve(host, port, call).and_then(|addresses| {
+            let addresses = self.family.keep_wanted(addresses.into_iter()).collect();
+            self.winners.connect(addresses, call)
         });
         if result.is_err() {
             // It may have been used meanwhile, and was meant for this attempt.
@@ -46,60 +49,15 @@ impl Dialer {
         }
         Ok(stream)
     }
-}
 
-fn resolve(host: &str, port: u16, call: &mut Call) -> io::Result<Vec<SocketAddr>> {
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if let Ok(address) = literal.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    let host = host.to_owned();
-    let look_up = move || (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-    match call.left_to_connect()? {
-        None => look_up(),
-        Some(left) => match on_a_thread(look_up, left)? {
-            Some(result) => result,
-            None => Err(call.time_out()),
-        },
-    }
-}
-
-/// What `work` returns, or `None` if it takes longer than that; then it is left to itself, since the
-/// operating system's resolver cannot be stopped.
-fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-    left: Duration,
-) -> io::Result<Option<T>> {
-    let (result, receiver) = mpsc::sync_channel(1);
-    thread::Builder::new().name("resolver".into()).spawn(move || {
-        // Nobody may be waiting any more.
-        let _ = result.send(work());
-    })?;
-    match receiver.recv_timeout(left) {
-        Ok(result) => Ok(Some(result)),
-        Err(RecvTimeoutError::Timeout) => Ok(None),
-        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the resolver gave no answer")),
-    }
-}
-
-/// Tries one address after the other; each gets an equal share of the time that is left.
-fn connect(addresses: &[SocketAddr], call: &mut Call) -> io::Result<TcpStream> {
-    let mut last = None;
-    for (address, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {
-        let attempt = match call.left_to_connect()? {
-            None => TcpStream::connect(address),
-            Some(left) => {
-                let share = left / u32::try_from(untried).unwrap_or(u32::MAX);
-                TcpStream::connect_timeout(address, share.max(Duration::from_millis(1)))
-            }
-        };
-        match attempt {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(error),
+    fn resolve(&self, host: &str, port: u16, call: &mut Call) -> io::Result<Vec<SocketAddr>> {
+        let literal =
+            host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        match literal.parse::<IpAddr>() {
+            Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
+            Err(_) => self.lookups.find(host, port, call),
         }
     }
-    call.left_to_connect()?;
-    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
 }
 
 #[cfg(test)]
@@ -115,7 +73,14 @@ mod tests {
     }
 
     fn dialer(keepalive: Option<TcpKeepalive>) -> Dialer {
-        Dialer { keepalive, user_timeout: None, no_delay: true, family: IpFamily::Any }
+        Dialer {
+            keepalive,
+            user_timeout: None,
+            no_delay: true,
+            family: IpFamily::Any,
+            lookups: Arc::new(Lookups::by_system()),
+            winners: Arc::default(),
+        }
     }
 
     #[test]
@@ -146,7 +111,7 @@ mod tests {
         for (host, address) in
             [("127.0.0.1", "127.0.0.1:2379"), ("[::1]", "[::1]:2379"), ("::1", "[::1]:2379")]
         {
-            let found = resolve(host, 2379, &mut call(None)).unwrap();
+            let found = dialer(None).resolve(host, 2379, &mut call(None)).unwrap();
             assert_eq!(found, [address.parse().unwrap()]);
         }
     }
@@ -160,29 +125,32 @@ mod tests {
         assert_eq!(error.to_string(), "the name has no address");
     }
 
+    // Elsewhere the system never connects a socket to itself in this way.
+    #[cfg(target_os = "linux")]
     #[test]
-    fn lookup_that_takes_too_long_is_left_behind() {
-        let (sender, receiver) = mpsc::channel::<()>();
-        let endless = move || receiver.recv();
-        assert!(on_a_thread(endless, Duration::from_millis(5)).unwrap().is_none());
-        assert_eq!(on_a_thread(|| 7, Duration::from_secs(10)).unwrap(), Some(7));
-        drop(sender);
-    }
+    fn socket_that_the_system_connects_to_itself_is_refused() {
+        use std::io::ErrorKind;
 
-    #[test]
-    fn addresses_of_a_name_share_the_time_that_is_left() {
-        let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let good = listener.local_addr().unwrap();
-        for limit in [None, Some(Duration::from_secs(10))] {
-            let stream = connect(&[refused, good], &mut call(limit)).unwrap();
-            assert_eq!(stream.peer_addr().unwrap(), good);
-            let error = connect(&[refused, refused], &mut call(limit)).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-            assert_eq!(
-                connect(&[], &mut call(limit)).unwrap_err().to_string(),
-                "the name has no address"
-            );
+        // The system chooses even ports first.
+        let mut reserved = Vec::new();
+        let port = loop {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            if port.is_multiple_of(2) {
+                break port;
+            }
+            reserved.push(listener);
+        };
+        // Sooner or later it chooses the port that is connected to.
+        for _ in 0..200_000 {
+            let error = dialer(None).dial("127.0.0.1", port, &mut call(None)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+            if error.to_string().contains("connected the socket to itself") {
+                // The port is free again at once.
+                TcpListener::bind(("127.0.0.1", port)).unwrap();
+                return;
+            }
         }
+        panic!("the system has not chosen this port once");
     }
 }

@@ -102,6 +102,8 @@ mod call;
 mod connector;
 mod dial;
 mod failure;
+mod lookup;
+mod race;
 mod reach;
 mod request;
 mod socket;
