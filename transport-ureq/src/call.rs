@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::time::{Duration, Instant};
 
 use etcd_v2_proto::{Interrupt, Reason, Timing};
@@ -95,14 +95,14 @@ impl Call {
 
     /// Makes this the call of the thread while `work` runs, and hands it back with its notes.
     pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> (T, Self) {
-        let before = CURRENT.replace(self);
+        let before = CURRENT.replace(ManuallyDrop::new(self));
         let result = work();
-        (result, CURRENT.replace(before))
+        (result, ManuallyDrop::into_inner(CURRENT.replace(before)))
     }
 
     /// Looks at the call of the thread.
     pub(crate) fn with<T>(look: impl FnOnce(&mut Self) -> T) -> T {
-        CURRENT.with_borrow_mut(look)
+        CURRENT.with_borrow_mut(|call| look(call))
     }
 
     pub(crate) const fn interrupt(&self) -> &Interrupt {
@@ -202,6 +202,12 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
+/// How many reads may follow the end of the time, each of which finds bytes at once.
+const MOST_LATE_READS: u8 = 16;
+
 thread_local! {
-    static CURRENT: RefCell<Call> = const { RefCell::new(Call::idle()) };
+    /// A value that needs no drop is there until the thread has ended. So a call works even in the
+    /// destructor of another thread-local variable. An idle call owns nothing that would leak.
+    static CURRENT: RefCell<ManuallyDrop<Call>> =
+        const { RefCell::new(ManuallyDrop::new(Call::idle())) };
 }
