@@ -22,6 +22,8 @@ pub(crate) struct Body {
     left: Option<u64>,
     /// How large the next piece may be.
     size: usize,
+    /// How many bytes came since the last piece.
+    overhead: usize,
     /// Space for a piece that turned out too small to be worth handing out with all of it.
     spare: Vec<u8>,
 }
@@ -36,7 +38,7 @@ impl Body {
     pub(crate) fn new(body: ureq::Body) -> Self {
         let left = body.content_length();
         let state = if left == Some(0) { State::Ended } else { State::Open(body.into_reader()) };
-        Self { state, left, size: SMALL, spare: Vec::new() }
+        Self { state, left, size: SMALL, overhead: 0, spare: Vec::new() }
     }
 
     /// Takes note of a piece, and ends a body that needs no mark for its end.
@@ -75,7 +77,9 @@ impl BlockingBody for Body {
             self.left.map_or(self.size, |left| LARGE.min(usize::try_from(left).unwrap_or(LARGE)));
         let mut piece = mem::take(&mut self.spare);
         piece.resize(size, 0);
-        let (result, call) = Call::to_read(timeout, interrupt).run(|| reader.read(&mut piece));
+        let call = Call::to_read(timeout, interrupt, self.overhead);
+        let (result, call) = call.run(|| reader.read(&mut piece));
+        self.overhead = if matches!(result, Ok(1..)) { 0 } else { call.overhead };
         match result {
             Ok(0) => {
                 self.state = State::Ended;

@@ -85,8 +85,10 @@ impl Builder {
     /// does so on Linux and Android (`TCP_USER_TIMEOUT`).
     ///
     /// This is what ends a call without time limits that a network swallowed. A server that is stopped
-    /// has its system acknowledge all the same, until there is no more room there: what does not fit is not
-    /// waited for any longer than this either.
+    /// has its system acknowledge all the same, until there is no more room there: of a small request, what
+    /// does not fit is not waited for any longer than this either. A request of more than 16 KiB is given as
+    /// long as its own limit, if that is longer, since a live server may pause before it reads on; without
+    /// a limit, it is left to the system.
     pub const fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.user_timeout = timeout;
         self
@@ -215,8 +217,8 @@ impl Builder {
             #[cfg(feature = "tls")]
             security: self.security,
         };
-        let max_undigested = config.max_response_header_size().saturating_add(READ_AHEAD);
-        let connector = ReachConnector { reach, max_undigested };
+        let max_head = config.max_response_header_size();
+        let connector = ReachConnector { reach, max_head };
         let agent = Agent::with_parts(config, connector, LateResolver);
         UreqTransport { agent, proxies, epoch: Instant::now() }
     }
@@ -254,9 +256,6 @@ impl Default for Builder {
 const fn keep_alive(idle: Duration, interval: Duration, probes: u32) -> TcpKeepalive {
     TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes)
 }
-
-/// What a read may bring beyond the head of an answer.
-const READ_AHEAD: usize = 64 << 10;
 
 // Other systems do not tell all that was set.
 #[cfg(target_os = "linux")]

@@ -32,8 +32,10 @@ pub(crate) struct Call {
     pub(crate) room: usize,
     /// Whether a byte of the request was handed to the operating system.
     pub(crate) sent: bool,
-    /// Whether the server was listened to before.
-    pub(crate) listened: bool,
+    /// How many reads were made after the time had run out.
+    late_reads: u8,
+    /// How many bytes came that were no part of the result, such as trailers.
+    pub(crate) overhead: usize,
     /// Whether the server closed its side of a connection on which it had said something before.
     pub(crate) closed: bool,
     /// Why this side gave up, if it did.
@@ -70,10 +72,14 @@ impl Call {
         }
     }
 
-    /// A piece of the body, asked for now.
-    pub(crate) fn to_read(timeout: Option<Duration>, interrupt: &Interrupt) -> Self {
+    /// A piece of the body, asked for now; `overhead` is what came since the last one.
+    pub(crate) fn to_read(
+        timeout: Option<Duration>,
+        interrupt: &Interrupt,
+        overhead: usize,
+    ) -> Self {
         let until = timeout.and_then(|limit| Instant::now().checked_add(limit));
-        Self { until, interrupt: interrupt.clone(), ..Self::idle() }
+        Self { until, interrupt: interrupt.clone(), overhead, ..Self::idle() }
     }
 
     const fn idle() -> Self {
@@ -87,7 +93,8 @@ impl Call {
             writes: false,
             room: 0,
             sent: false,
-            listened: false,
+            late_reads: 0,
+            overhead: 0,
             closed: false,
             verdict: None,
         }
@@ -178,6 +185,18 @@ impl Call {
     /// When none is.
     pub(crate) fn heed_time(&mut self) -> io::Result<()> {
         if self.left() == Some(Duration::ZERO) { Err(self.time_out()) } else { Ok(()) }
+    }
+
+    /// Gives the call up if it has read too often since its time ran out.
+    ///
+    /// A response that had arrived in time counts, even if this process was stopped and looks only now. But
+    /// a server that never pauses must not hold the call for ever.
+    ///
+    /// # Errors
+    /// When it has.
+    pub(crate) fn note_late_read(&mut self) -> io::Result<()> {
+        self.late_reads += 1;
+        if self.late_reads > MOST_LATE_READS { Err(self.time_out()) } else { Ok(()) }
     }
 
     /// Gives the call up because its time is used up.

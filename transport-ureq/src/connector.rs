@@ -14,7 +14,7 @@ use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::buffers::{Input, Output};
-use crate::call::Call;
+use crate::call::{Call, Verdict};
 use crate::reach::Reach;
 use crate::wire::Wire;
 
@@ -35,8 +35,8 @@ impl Resolver for LateResolver {
 #[derive(Debug)]
 pub(crate) struct ReachConnector {
     pub(crate) reach: Reach,
-    /// How many bytes from the server to hold that ureq can make nothing of yet.
-    pub(crate) max_undigested: usize,
+    /// How many bytes the head of a response may have, and its trailers.
+    pub(crate) max_head: usize,
 }
 
 impl Connector for ReachConnector {
@@ -52,11 +52,12 @@ impl Connector for ReachConnector {
             wire: wire.map_err(Error::Io)?,
             origin: self.reach.origin(to.uri),
             buffers: ConnectionBuffers::default(),
-            max_undigested: self.max_undigested,
+            max_head: self.max_head,
             request_begun: false,
             answered: false,
             idle: false,
             deaf: false,
+            write_error: None,
         }))
     }
 }
@@ -73,22 +74,24 @@ pub(crate) struct Connection {
     /// What a proxy has to find before the path, in the first line of a request.
     origin: Option<Box<str>>,
     buffers: ConnectionBuffers,
-    max_undigested: usize,
+    max_head: usize,
     /// Whether some of the present request has left.
     request_begun: bool,
     /// Whether the server has ever said anything.
     answered: bool,
     /// Whether the connection is in the pool.
     idle: bool,
-    /// Whether the server stopped reading in the middle of a request.
+    /// Whether the rest of a request could not be sent.
     deaf: bool,
+    /// Why, if that says more than that the connection has ended.
+    write_error: Option<io::Error>,
 }
 
 impl Connection {
     /// Sends what was held back.
     ///
-    /// A server may answer and close without having read all of a large request. So when it stops
-    /// taking more of one, there may still be an answer to read.
+    /// A server may respond without having read all of a large request. So when no more of it can be sent,
+    /// or not in time, there may still be a response to read.
     fn flush(&mut self, limit: NextTimeout) -> Result<(), Error> {
         let output = self.buffers.output.take_queued();
         if self.deaf || output.is_empty() {
@@ -103,9 +106,13 @@ impl Connection {
             _ => output,
         };
         self.request_begun = true;
-        within(limit.for_write(), |call| match self.wire.write(output, call) {
-            Err(_) if call.sent && call.verdict.is_none() => {
+        let limit = limit.for_write();
+        within(limit, |call| match self.wire.write(output, call) {
+            Err(error) if call.sent && may_be_answered(call.verdict, limit) => {
+                // What was not sent in time is given up by the read, unless that finds a response.
+                let is_late = call.verdict.take().is_some();
                 self.deaf = true;
+                self.write_error = (!is_late && is_no_end(&error)).then_some(error);
                 Ok(())
             }
             result => result.map_err(lost),
@@ -135,16 +142,38 @@ impl Transport for Connection {
 
     fn await_input(&mut self, limit: NextTimeout) -> Result<bool, Error> {
         self.flush(limit)?;
-        if self.buffers.input.filled().len() > self.max_undigested {
-            return Err(Error::Other("the server sent too much that means nothing".into()));
-        }
         let free = self.buffers.input.free();
         let mute = !self.answered && !self.wire.is_secured();
         let amount = within(limit.for_read(), |call| {
+            if call.sent {
+                // ureq has a limit for heads. This one is for interim responses before it.
+                if call.overhead > self.max_head.saturating_add(READ_AHEAD) {
+                    return Err(io::Error::other("the server sent too much before its response"));
+                }
+            } else {
+                if call.overhead > self.max_head {
+                    let limit = self.max_head;
+                    let text = format!(
+                        "the trailers of the response are larger than {limit} bytes, the limit for heads"
+                    );
+                    return Err(io::Error::other(text));
+                }
+                if !self.wire.is_ours() {
+                    let text =
+                        "the connection belongs to the process that this one was forked from";
+                    return Err(io::Error::other(text));
+                }
+            }
             let amount = match self.wire.read(free, call) {
                 Ok(0) if mute => Err(io::ErrorKind::UnexpectedEof.into()),
                 amount => amount,
             };
+            if !matches!(amount, Ok(1..))
+                && call.verdict.is_none()
+                && let Some(error) = self.write_error.take()
+            {
+                return Err(error);
+            }
             match &amount {
                 Err(error) if mute && call.verdict.is_none() => {
                     if let Some(explained) = ConnectionError::of_silence(error) {
@@ -153,7 +182,7 @@ impl Transport for Connection {
                 }
                 Ok(0) => call.closed = true,
                 Err(error) => call.closed = error.kind() == io::ErrorKind::UnexpectedEof,
-                Ok(_) => {}
+                Ok(amount) => call.overhead += amount,
             }
             amount
         });
@@ -178,7 +207,7 @@ impl Transport for Connection {
             // A proxy that passes requests on may hang up after an answer without having said so. A read
             // that comes just then is asked again, but of a write nobody would know what became of it.
             let is_good_enough = self.origin.is_none() || !Call::with(|call| call.writes);
-            is_good_enough && self.wire.is_quiet()
+            is_good_enough && self.wire.is_ours() && self.wire.is_quiet()
         }
     }
 
@@ -196,6 +225,21 @@ fn within<T>(limit: NextTimeout, work: impl FnOnce(&mut Call) -> T) -> T {
     Call::with(|call| call.within(limit, work))
 }
 
+/// Whether a response may be there, although the rest of the request could not be sent: not if the caller
+/// wants none, or a limit of ureq's own has run out.
+fn may_be_answered(verdict: Option<Verdict>, limit: NextTimeout) -> bool {
+    match verdict {
+        None => true,
+        Some(Verdict::TimedOut) => limit.after == Duration::NotHappening,
+        Some(Verdict::Interrupted(_)) => false,
+    }
+}
+
+/// Whether the error of a write says more than that the connection has ended, which the read says as well.
+fn is_no_end(error: &io::Error) -> bool {
+    ConnectionError::of_silence(error).is_none()
+}
+
 /// The beginning of a request with the origin in front of the path.
 fn with_origin(origin: &str, request: &[u8]) -> Vec<u8> {
     let path = request.iter().position(|byte| *byte == b' ').map_or(0, |space| space + 1);
@@ -209,6 +253,9 @@ fn with_origin(origin: &str, request: &[u8]) -> Vec<u8> {
 fn lost(error: io::Error) -> Error {
     Error::Other(error.into())
 }
+
+/// What a read may bring beyond the head of a response.
+const READ_AHEAD: usize = 64 << 10;
 
 #[derive(Debug, Default)]
 struct ConnectionBuffers {

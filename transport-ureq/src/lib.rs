@@ -45,9 +45,23 @@
 //!
 //! # Limits
 //!
-//! The connect limit covers name resolution, too; the addresses of a name share what is left of it.
-//! A lookup that takes longer is left behind on its thread. A body may be read on any thread; when a
-//! read has run into its limit, read again: nothing is lost and the body goes on where it was.
+//! The connect limit covers name resolution, too. There is one lookup for each host at a time, which all
+//! attempts wait for, and its result is used for 100 ms. A lookup that takes longer than the limit stays
+//! behind on its thread; there are 8 such threads at most for each transport, and when all are busy, lookups of
+//! further hosts wait. Attempts to the addresses of a host overlap: the next one starts after 250 ms, or earlier
+//! if the limit would not be enough for all of them, and the address that worked is the first to be tried
+//! the next time.
+//!
+//! A body may be read on any thread; when a read has run into its limit, read again: nothing is lost and
+//! the body goes on where it was. A response that arrived before its limit counts even if this process
+//! was stopped and looks only later.
+//!
+//! The head of a response may have 64 KiB, unless [set](Builder::max_head), and so may the trailers of a
+//! body. It may have 128 lines of headers, which ureq does not let anyone change. More is a failure after
+//! sending.
+//!
+//! A server may respond before it has read a large request. When no more of that can be sent, because of
+//! an error or of the limit, the response is read if there is one.
 //!
 //! An [`Interrupt`] used on another thread shuts the socket that a call waits for, so sending, reading
 //! and [`sleep`](BlockingTransport::sleep) end at once. Only resolving and connecting go on for as
@@ -59,6 +73,14 @@
 //! length, otherwise when `read` has returned `None`. A body dropped earlier closes it. Kept
 //! connections are looked through, by age and number, when a request begins and when one ends; while
 //! there are none they stay, even if the server has closed them. Dropping the transport closes them.
+//!
+//! # Processes that fork
+//!
+//! After `fork`, the child has copies of the connections of its parent. It uses none of them: a connection
+//! is used only by the process that made it, and closing a copy does not disturb the parent. A body that
+//! was begun before the fork fails in the child. So a transport works on both sides. As always, fork
+//! only while no other thread uses the transport: the child would wait for ever for a lock which that
+//! thread held.
 //!
 //! # Proxies
 //!
@@ -109,6 +131,7 @@ mod request;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
+mod user_timeout;
 mod wire;
 
 /// Carries bytes for blocking callers; share it behind an [`Arc`](std::sync::Arc) among all threads.

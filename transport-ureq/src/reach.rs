@@ -39,7 +39,7 @@ impl Reach {
         let socket = match self.proxies.proxy_for(uri).map_err(io::Error::other)? {
             None => {
                 let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-                Socket::new(self.dialer.dial(host, port, call)?)
+                Socket::new(self.dialer.dial(host, port, call)?, self.dialer.user_timeout)
             }
             Some(proxy) => {
                 let mut socket = self.connect_to(proxy, call)?;
@@ -73,7 +73,7 @@ impl Reach {
             let text = format!("cannot connect to the proxy {proxy}: {error}");
             io::Error::new(error.kind(), text)
         })?;
-        Ok(Socket::new(stream))
+        Ok(Socket::new(stream, self.dialer.user_timeout))
     }
 }
 
@@ -90,7 +90,6 @@ fn pass_through(proxy: &Proxy, uri: &Uri, socket: &mut Socket, call: &mut Call) 
         if tunnel.receive(&buffer[..amount]).map_err(io::Error::other)? {
             return Ok(());
         }
-        call.heed_time()?;
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_v2_proto::Hook;
 
 use crate::call::Call;
+use crate::user_timeout::UserTimeout;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -17,11 +19,29 @@ pub(crate) struct Socket {
     /// The time limits that the operating system was told last.
     read_limit: Option<Duration>,
     write_limit: Option<Duration>,
+    user_timeout: UserTimeout,
+    /// The process that has connected it.
+    process: u32,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream: Arc::new(stream), read_limit: None, write_limit: None }
+    /// A socket whose user timeout is this one.
+    pub(crate) fn new(stream: TcpStream, user_timeout: Option<Duration>) -> Self {
+        Self {
+            stream: Arc::new(stream),
+            read_limit: None,
+            write_limit: None,
+            user_timeout: UserTimeout::new(user_timeout),
+            process: process::id(),
+        }
+    }
+
+    /// Whether this process has connected it.
+    ///
+    /// After a fork, parent and child have the same connection. If both used it, each would read what was
+    /// meant for the other.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.process == process::id()
     }
 
     /// Writes all the bytes, and takes note when the first one leaves.
@@ -29,6 +49,7 @@ impl Socket {
     /// # Errors
     /// When the connection breaks, or the call has to be given up.
     pub(crate) fn write(&mut self, mut bytes: &[u8], call: &mut Call) -> io::Result<()> {
+        self.user_timeout.adjust(&self.stream, call)?;
         let mut patience = Patience::Rough;
         while !bytes.is_empty() {
             call.heed_time()?;
@@ -54,20 +75,22 @@ impl Socket {
 
     /// Waits for bytes from the server; 0 means that it closed its side.
     ///
-    /// Asks the socket at least once a call, however little time is left.
+    /// Bytes that are there count, even if no time is left.
     ///
     /// # Errors
     /// When the connection breaks, or the call has to be given up.
     pub(crate) fn read(&mut self, buffer: &mut [u8], call: &mut Call) -> io::Result<usize> {
-        // A server that never pauses must not keep us for ever.
-        if std::mem::replace(&mut call.listened, true) {
-            call.heed_time()?;
-        }
         let mut patience = Patience::Rough;
         loop {
-            patience.limit(call.left(), &mut self.read_limit, |limit| {
-                self.stream.set_read_timeout(limit)
-            })?;
+            let left = call.left();
+            if left == Some(Duration::ZERO) {
+                if self.is_quiet() {
+                    return Err(call.time_out());
+                }
+                call.note_late_read()?;
+            }
+            patience
+                .limit(left, &mut self.read_limit, |limit| self.stream.set_read_timeout(limit))?;
             let hook = self.guard(call)?;
             let result = (&*self.stream).read(buffer);
             drop(hook);
@@ -76,7 +99,6 @@ impl Socket {
                 Err(error) if is_pause(&error) => patience = Patience::Exact,
                 done => return done,
             }
-            call.heed_time()?;
         }
     }
 
@@ -117,10 +139,13 @@ impl Socket {
         if call.interrupt().is_never() {
             return Ok(None);
         }
-        let stream = Arc::clone(&self.stream);
+        let (stream, process) = (Arc::clone(&self.stream), self.process);
         let hook = call.interrupt().on_interrupt(move || {
-            // It fails if the connection is broken already, which is as good.
-            let _ = stream.shutdown(Shutdown::Both);
+            // A process forked meanwhile has a copy of the hook, and must not shut the shared connection.
+            if process == process::id() {
+                // It fails if the connection is broken already, which is as good.
+                let _ = stream.shutdown(Shutdown::Both);
+            }
         });
         // Asked once more with the breaker in place, so that nothing falls between the two.
         call.heed_interrupt()?;

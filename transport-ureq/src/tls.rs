@@ -49,8 +49,6 @@ impl Session {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             self.push(call)?;
-            // A server that always has something more to say is not waited for.
-            call.heed_time()?;
         }
         Ok(())
     }
@@ -82,10 +80,12 @@ impl Session {
             }
             // What TLS has to say to that, if anything, leaves with the next request.
             self.pull(call).map_err(in_words)?;
-            if self.tls.wants_read() {
-                call.heed_time()?;
-            }
         }
+    }
+
+    /// Whether this process has made the connection.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.socket.is_ours()
     }
 
     /// Whether the connection is open and the server has sent no data unasked.
@@ -143,6 +143,10 @@ impl Session {
 impl Drop for Session {
     /// Tells the server that this is the end, or what was wrong, if it still listens.
     fn drop(&mut self) {
+        // A forked process has a copy of the session. Its words would break the one of its parent.
+        if !self.is_ours() {
+            return;
+        }
         self.tls.send_close_notify();
         if let Ok(records) = self.records() {
             let _ = self.socket.without_waiting(|stream| stream.write_all(&records));

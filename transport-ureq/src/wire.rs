@@ -49,6 +49,15 @@ impl Wire {
         }
     }
 
+    /// Whether this process has made the connection.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_ours(),
+            #[cfg(feature = "tls")]
+            Self::Secured(session) => session.is_ours(),
+        }
+    }
+
     pub(crate) const fn is_secured(&self) -> bool {
         !matches!(self, Self::Plain(_))
     }

@@ -27,7 +27,7 @@ fn what_a_server_said_before_it_hung_up_is_heard_even_if_nothing_can_be_sent() {
     let server = thread::spawn(move || turn_away(&listener));
     let security = Security::new(Tls::new().danger_accept_any_certificate()).unwrap();
     let mut call = Call::to_send(Timing::default(), &Interrupt::never(), false, 0);
-    let socket = Socket::new(TcpStream::connect(address).unwrap());
+    let socket = Socket::new(TcpStream::connect(address).unwrap(), None);
     let mut session = Session::begin(&security, "127.0.0.1", socket, &mut call).unwrap();
     server.join().unwrap();
     // Whatever arrives after this is answered with a reset.

@@ -79,6 +79,14 @@ fn chunks_that_make_no_sense_are_a_failure() {
 }
 
 #[test]
+fn chunk_size_with_a_sign_is_the_number_without_it() {
+    // It ought to be an error, but ureq reads it so. Nothing else depends on where this body ends: what comes
+    // after it closes the connection.
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n";
+    assert_eq!(read_of(answer).unwrap(), "hello");
+}
+
+#[test]
 fn body_without_a_length_ends_when_the_server_closes() {
     assert_eq!(read_of("HTTP/1.0 200 OK\r\n\r\nhello").unwrap(), "hello");
     assert_eq!(read_of("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello").unwrap(), "hello");

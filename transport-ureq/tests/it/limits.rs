@@ -197,14 +197,99 @@ fn head_may_be_as_large_as_its_limit() {
 }
 
 #[test]
-fn trailer_that_never_ends_is_cut_off() {
+fn response_with_too_many_header_lines_names_the_limit() {
+    for (lines, fits) in [(126, true), (127, false), (1000, false)] {
+        let server = Server::start(move |mut peer| {
+            peer.request();
+            let lines = "X: y\r\n".repeat(lines);
+            peer.say(format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\nY: z\r\n\r\nok"));
+            peer.sees_close();
+        });
+        match ask(&UreqTransport::new(), get(&server.url("/"))) {
+            Ok((_, text)) => assert!(fits && text == "ok", "{lines}"),
+            Err(failure) => {
+                assert!(!fits && failure.stage() == Stage::AfterSend, "{lines}: {failure}");
+                let text = failure.to_string();
+                assert!(text.contains("more than 128 header lines"), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_never_ends_after_a_body_or_before_a_response_is_cut_off() {
+    let long = || "y".repeat(4096);
+    let trailers = format!("{CHUNKED}2\r\nok\r\n0\r\n");
+    for (begin, more) in [
+        (trailers.clone() + "Trailer: ", long()),
+        (trailers.clone(), "X-Trailer: yes\r\n".repeat(64)),
+        (trailers.clone(), "X: y\r\n".into()),
+        (trailers + "X-Long: ", format!("{}\r\nX-Long: ", long())),
+        (format!("{CHUNKED}2\r\nok\r\n"), "0".repeat(4096)),
+        (String::new(), "HTTP/1.1 100 Continue\r\n\r\n".repeat(100)),
+        (String::new(), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(100)),
+    ] {
+        let (told, sent) = mpsc::channel();
+        let text = format!("{begin}{more}");
+        let server = Server::start(move |mut peer| {
+            peer.request();
+            let mut count = begin.len();
+            let mut next = begin.clone();
+            while peer.say(&next) {
+                count += next.len();
+                next.clone_from(&more);
+            }
+            told.send(count).unwrap();
+        });
+        // Without a limit of time, so that it is the amount which ends it.
+        let never = Interrupt::never();
+        let transport = UreqTransport::new();
+        let failure = match transport.send(get(&server.url("/")), Timing::default(), &never) {
+            Err(failure) => failure,
+            Ok((_, mut body)) => {
+                assert_eq!(body.read(None, &never).unwrap().unwrap(), "ok");
+                let failure = body.read(None, &never).unwrap_err();
+                // As the core does with a body that has failed.
+                drop(body);
+                failure
+            }
+        };
+        assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken), "{text}");
+        // All but 64 KiB, twice that before a response, is in the buffers of the system.
+        let sent = sent.recv_timeout(PATIENCE).unwrap();
+        assert!(sent < 16 << 20, "{sent} bytes: {text:.40}");
+    }
+}
+
+#[test]
+fn trailers_may_be_as_large_as_the_limit_and_no_pause_renews_it() {
     let server = Server::start(|mut peer| {
         peer.request();
-        peer.say(format!("{CHUNKED}2\r\nok\r\n0\r\nTrailer: "));
-        while peer.say("y".repeat(4096)) {}
+        peer.say(format!("{CHUNKED}2\r\nok\r\n0\r\n"));
+        let lines = if peer.number == 0 { 60 } else { 200 };
+        for _ in 0..lines {
+            peer.say(format!("X: {}\r\n", "y".repeat(1019)));
+            thread::sleep(Duration::from_millis(1));
+        }
+        peer.say("\r\n");
+        peer.sees_close();
     });
-    let (_, mut body) = send(&UreqTransport::new(), get(&server.url("/"))).unwrap();
-    assert_eq!(next(&mut *body, PATIENCE).unwrap().unwrap(), "ok");
-    let failure = next(&mut *body, PATIENCE).unwrap_err();
-    assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken));
+    for fits in [true, false] {
+        let (_, mut body) = send(&UreqTransport::new(), get(&server.url("/"))).unwrap();
+        assert_eq!(next(&mut *body, PATIENCE).unwrap().unwrap(), "ok");
+        let result = loop {
+            match next(&mut *body, Duration::from_millis(2)) {
+                Err(failure) if failure.cause() == Cause::TimedOut => {}
+                result => break result,
+            }
+        };
+        match result {
+            Ok(end) => assert!(fits && end.is_none()),
+            Err(failure) => {
+                assert!(!fits, "{failure}");
+                let text = failure.to_string();
+                assert!(text.contains("trailers of the response are larger than 65536"), "{text}");
+            }
+        }
+    }
 }

@@ -8,14 +8,21 @@ mod bodies;
 #[cfg(feature = "ring")]
 mod certificates;
 mod connecting;
+mod early;
+mod endings;
 mod interrupts;
 mod limits;
 mod pool;
 mod proxies;
 mod server;
 mod settings;
+#[cfg(target_os = "linux")]
+mod signals;
+#[cfg(target_os = "linux")]
+mod stopped;
 #[cfg(feature = "tls")]
 mod tls;
+mod ways;
 mod wire;
 
 use std::process::Command;

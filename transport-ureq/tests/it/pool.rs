@@ -8,6 +8,7 @@ use etcd_v2_proto::{Cause, ConnectionError, Interrupt, Stage};
 use transport_ureq::UreqTransport;
 
 use crate::server::Server;
+use crate::ways::ways;
 use crate::{PATIENCE, ask, failure, get, put, request, send};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -162,6 +163,33 @@ fn connection_on_which_the_server_spoke_unasked_is_not_used_again() {
     assert_eq!(ask(&transport, put(&server.url("/2"), "v")).unwrap().1, "ok");
     assert!(is_closed.recv_timeout(PATIENCE).unwrap());
     assert_eq!(server.accepted(), 2);
+}
+
+#[test]
+fn unsolicited_response_is_not_taken_for_the_next_one_however_soon_it_comes() {
+    const FORGED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+    for gap in (0..=12).map(Duration::from_millis) {
+        let (spoken, has_spoken) = mpsc::channel();
+        let ways = ways(&UreqTransport::builder(), move |mut peer| {
+            peer.request();
+            peer.say(OK);
+            if peer.number == 0 {
+                thread::sleep(gap);
+                peer.say(FORGED);
+                peer.until_it_has_arrived();
+                spoken.send(()).unwrap();
+                peer.request();
+            }
+        });
+        // What a tunnel has not passed on yet is not there yet.
+        for way in ways.iter().filter(|way| way.name != "tunnel") {
+            ask(&way.transport, get(&way.url("/1"))).unwrap();
+            has_spoken.recv_timeout(PATIENCE).unwrap();
+            let answer = ask(&way.transport, put(&way.url("/2"), "v")).unwrap();
+            assert_eq!(answer.1, "ok", "{gap:?}, {}", way.name);
+            assert_eq!(way.server.accepted(), 2, "{gap:?}, {}", way.name);
+        }
+    }
 }
 
 #[test]

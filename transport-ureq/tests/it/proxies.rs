@@ -1,7 +1,7 @@
 //! Requests that go through a proxy, and those that do not.
 
 #[cfg(feature = "ring")]
-mod tunnels;
+pub(crate) mod tunnels;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

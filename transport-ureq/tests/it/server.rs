@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "ring")]
 use rustls::ServerConfig;
@@ -139,6 +139,12 @@ impl Peer {
         }
     }
 
+    /// Reads some of a request, which [`request`](Self::request) takes up.
+    pub(crate) fn read_some(&mut self) {
+        let bytes = self.read_once_raw();
+        self.unread.extend_from_slice(&bytes);
+    }
+
     /// What a single read brings.
     pub(crate) fn read_once(&mut self) -> String {
         String::from_utf8(self.read_once_raw()).unwrap()
@@ -154,6 +160,27 @@ impl Peer {
     /// Says something, if the client still listens.
     pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(text.as_ref()).is_ok()
+    }
+
+    /// Waits until what was said is in the socket of the client, or that is closed, where the system shows
+    /// it.
+    pub(crate) fn until_it_has_arrived(&self) {
+        let port = self.stream.socket().peer_addr().unwrap().port();
+        let local = format!(":{port:04X}");
+        let began = Instant::now();
+        while let Ok(table) = std::fs::read_to_string("/proc/net/tcp") {
+            // The columns are: number, local and remote address, state, queues for sending:receiving.
+            let is_on_the_way = table.lines().any(|line| {
+                let columns: Vec<_> = line.split_whitespace().collect();
+                matches!(*columns, [_, address, _, "01", queues, ..]
+                    if address.ends_with(&local) && queues.ends_with(":00000000"))
+            });
+            if !is_on_the_way {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not arrive");
+            thread::sleep(Duration::from_micros(200));
+        }
     }
 
     /// Waits until the client closes, and says whether it did.

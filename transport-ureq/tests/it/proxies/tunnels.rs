@@ -17,7 +17,7 @@ use crate::server::Peer;
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// A proxy that connects everybody with the same server, whatever the name.
-fn proxy_to(target: SocketAddr) -> Server {
+pub(crate) fn proxy_to(target: SocketAddr) -> Server {
     Server::start(move |mut peer| {
         if peer.request().is_some() {
             peer.say(ESTABLISHED);
