@@ -208,8 +208,7 @@ impl<R: Request> Exchange<R> {
             }
             return State::Failed(self.tally.conclude(Some(endpoint), verdict));
         }
-        let broke = verdict.cause() == Some(Cause::Broken) && verdict.outcome == Outcome::Unknown;
-        let may_change = verdict.may_change();
+        let (broke, may_change) = (verdict.broke(), verdict.may_change());
         self.tally.count(endpoint, self.limits.spent(now), verdict);
         if self.limits.are_over(now) {
             return State::Failed(self.tally.too_late());

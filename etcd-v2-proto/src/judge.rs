@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use crate::conversation::{Cause, Failure};
 use crate::error::{
-    ApiError, Code, Error, ErrorKind, EtcdError, Likely, Outcome, RedirectError, Unexpected,
-    is_page,
+    ApiError, Code, ConnectionError, Error, ErrorKind, EtcdError, Likely, Outcome, RedirectError,
+    Unexpected, is_page,
 };
 use crate::request::{Meta, Purpose};
 
@@ -45,6 +45,20 @@ impl Verdict {
         }
     }
 
+    /// Whether the transport does not accept so large a head.
+    fn is_too_large_a_head(&self) -> bool {
+        matches!(&self.kind, ErrorKind::Failed(failure) if matches!(
+            failure.connection_error(), Some(ConnectionError::ResponseHeaderTooLarge { .. })
+        ))
+    }
+
+    /// Whether the connection broke before a response came, which a new connection may cure.
+    pub(crate) fn broke(&self) -> bool {
+        self.cause() == Some(Cause::Broken)
+            && self.outcome == Outcome::Unknown
+            && !self.is_too_large_a_head()
+    }
+
     /// Whether another endpoint is the better one to begin with.
     pub(crate) fn is_the_endpoints_fault(&self) -> bool {
         match self.cause() {
@@ -57,6 +71,7 @@ impl Verdict {
     pub(crate) fn may_change(&self) -> bool {
         (self.outcome != Outcome::Rejected || matches!(self.kind, ErrorKind::Stale { .. }))
             && self.cause() != Some(Cause::Unsupported)
+            && !self.is_too_large_a_head()
             && !matches!(
                 self.kind,
                 ErrorKind::RequestLineTooLong { .. } | ErrorKind::WrongCluster { .. }

@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::HyperTransport;
 use crate::connect::{self, Connect};
+use crate::failure::HeadLimits;
 use crate::pool::{Limits, Pool};
 use crate::reach::Reach;
 use crate::tcp::TcpConnector;
@@ -49,6 +50,7 @@ pub struct Builder {
     security: Security,
     limits: Limits,
     max_head: usize,
+    max_response_header_lines: usize,
 }
 
 impl Builder {
@@ -68,6 +70,7 @@ impl Builder {
                 idle_timeout: Some(Duration::from_secs(60)),
             },
             max_head: 64 << 10,
+            max_response_header_lines: USUAL_LINES,
         }
     }
 
@@ -206,10 +209,20 @@ impl Builder {
 
     /// How many bytes the head of an answer may have, status line included; 64 KiB unless told.
     ///
-    /// A larger one is a failure after sending. Informational responses (1xx) before it have the same limit, and so
-    /// have the trailers of a chunked body, and its chunk sizes as long as no data come. There may be 100 headers.
+    /// A larger one is a failure after sending, and the endpoint is not tried again for the same call. Informational
+    /// responses (1xx) before it have the same limit, and so have the trailers of a chunked body, and its chunk sizes as
+    /// long as no data come.
     pub const fn max_head(mut self, bytes: usize) -> Self {
         self.max_head = bytes;
+        self
+    }
+
+    /// How many header lines the head of a response may have; 100 unless set, 16384 at most.
+    ///
+    /// More of them are a failure as for [`max_head`](Self::max_head). With another number than 100, each response
+    /// costs the memory for that many.
+    pub const fn max_response_header_lines(mut self, lines: usize) -> Self {
+        self.max_response_header_lines = if lines < MAX_LINES { lines } else { MAX_LINES };
         self
     }
 
@@ -218,6 +231,9 @@ impl Builder {
     pub fn build(self) -> HyperTransport {
         let mut http = http1::Builder::new();
         http.max_buf_size(self.max_head.max(READ_AT_ONCE)).max_header_size(self.max_head);
+        if self.max_response_header_lines != USUAL_LINES {
+            http.max_headers(self.max_response_header_lines);
+        }
         let proxies =
             self.proxies.unwrap_or_else(|| Proxies::from_vars(|name| env::var(name).ok()));
         let reach = Reach {
@@ -227,6 +243,7 @@ impl Builder {
             #[cfg(feature = "tls")]
             security: self.security,
             http,
+            head_limits: HeadLimits { lines: self.max_response_header_lines, bytes: self.max_head },
         };
         HyperTransport {
             pool: Arc::new(Pool::new(self.limits)),
@@ -236,6 +253,12 @@ impl Builder {
         }
     }
 }
+
+/// The default of hyper, which needs no allocation for that many.
+const USUAL_LINES: usize = 100;
+
+/// A map of headers holds half as many again; hyper would panic when there were more.
+const MAX_LINES: usize = 16_384;
 
 /// Large bodies are read in pieces that grow from 8 KiB up to this size, in bytes.
 const READ_AT_ONCE: usize = 128 << 10;

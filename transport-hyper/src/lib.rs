@@ -198,7 +198,7 @@ impl HyperTransport {
             Ok(response) => Ok(self.answer(connection, response, patience)),
             Err(unanswered) => Err(match unanswered.unwritten {
                 Some(_) => failure::before_send(unanswered.reason),
-                None => failure::after_send(unanswered.reason),
+                None => self.reach.head_limits.after_send(unanswered.reason),
             }),
         }
     }
@@ -262,7 +262,8 @@ impl AsyncTransport for HyperTransport {
                     Err(unanswered) => {
                         let Unanswered { unwritten, reason } = *unanswered;
                         // The connection was dead.
-                        request = unwritten.ok_or_else(|| failure::after_send(reason))?;
+                        request =
+                            unwritten.ok_or_else(|| self.reach.head_limits.after_send(reason))?;
                     }
                 }
             }

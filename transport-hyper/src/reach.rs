@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::connect::{BoxError, Connect, Plan};
 use crate::connection::{Connection, Origin};
+use crate::failure::HeadLimits;
 use crate::patience::Patience;
 #[cfg(feature = "tls")]
 use crate::tls::Session;
@@ -27,6 +28,8 @@ pub(crate) struct Reach {
     #[cfg(feature = "tls")]
     pub(crate) security: Security,
     pub(crate) http: http1::Builder,
+    /// Those of `http`.
+    pub(crate) head_limits: HeadLimits,
 }
 
 impl Reach {

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use etcd_v2_proto::{Failure, Stage};
+use etcd_v2_proto::{ConnectionError, Failure, Stage};
 use ureq::Error;
 
 use crate::call::{Call, Verdict};
@@ -38,9 +38,20 @@ fn failure(error: Error, call: &Call, stage: Stage, closed: &'static str) -> Fai
     }
 }
 
+fn too_large(limit: String) -> Box<dyn StdError + Send + Sync> {
+    ConnectionError::ResponseHeaderTooLarge { limit }.into()
+}
+
 /// The error that ureq wrapped, since ureq's own has no source to look for it.
 fn innermost(error: Error) -> Box<dyn StdError + Send + Sync> {
     match error {
+        // ureq does not export the type of this error.
+        Error::Protocol(error) if error.to_string() == TOO_MANY_LINES => {
+            too_large("128 header lines, which is fixed in this transport".to_owned())
+        }
+        Error::LargeResponseHeader(_, limit) => {
+            too_large(format!("{limit} bytes: raise it by max_head of the transport's builder"))
+        }
         Error::Io(error) => error.into(),
         Error::Http(error) => error.into(),
         Error::Protocol(error) => match error.to_string() {
@@ -55,3 +66,5 @@ fn innermost(error: Error) -> Box<dyn StdError + Send + Sync> {
         error => error.into(),
     }
 }
+
+const TOO_MANY_LINES: &str = "http parse resulted in too many headers";

@@ -95,7 +95,8 @@ fn unconnected(report: &EndpointReport, failure: &Failure) -> Finding {
             | ConnectionError::Mute { .. }
             | ConnectionError::MuteInHandshake { .. }),
         ) => return Finding::TlsMismatch { endpoint, reason: error.to_string() },
-        None => {}
+        // The words of the failure say what it is.
+        Some(ConnectionError::ResponseHeaderTooLarge { .. }) | None => {}
     }
     match (failure.cause(), failure.stage()) {
         (Cause::TimedOut, Stage::AfterSend) => Finding::Silent { endpoint, waited: report.took },

@@ -49,6 +49,14 @@ pub enum ConnectionError {
     /// TLS failed for this reason.
     #[error("{0}")]
     Tls(String),
+
+    /// The head of the response is larger than the transport accepts. It would be so another time, so the same
+    /// endpoint is not tried again.
+    #[error("the head of the response is larger than the limit of {limit}")]
+    ResponseHeaderTooLarge {
+        /// The limit, and how to raise it.
+        limit: String,
+    },
 }
 
 impl ConnectionError {

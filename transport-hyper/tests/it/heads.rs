@@ -112,7 +112,7 @@ async fn answer_with_header_of(bytes: usize, transport: HyperTransport) -> Resul
 async fn a_head_may_have_64_kib_and_no_more() {
     answer_with_header_of(65_000, HyperTransport::new()).await.unwrap();
     let failure = answer_with_header_of(66_000, HyperTransport::new()).await.unwrap_err();
-    assert_eq!(failure, "connection broke: message head is too large");
+    assert!(failure.contains("65536 bytes: raise it by max_response_header_lines or max_head"));
     // An endless one does not fill the memory.
     answer_with_header_of(64 << 20, HyperTransport::new()).await.unwrap_err();
 }
@@ -124,6 +124,39 @@ async fn the_limit_of_the_head_can_be_set_either_way() {
     answer_with_header_of(1000, small()).await.unwrap_err();
     let large = HyperTransport::builder().max_head(1 << 20).build();
     answer_with_header_of(1_000_000, large).await.unwrap();
+}
+
+/// The failure of a response with this many header lines, if it fails.
+async fn lines_of(lines: usize, builder: transport_hyper::Builder) -> Option<String> {
+    let server = Server::start(move |peer| {
+        peer.request();
+        let filler = "A: 1\r\n".repeat(lines - 1);
+        peer.write(format!("HTTP/1.1 200 OK\r\n{filler}Content-Length: 0\r\n\r\n"));
+        peer.drain();
+    });
+    let failure = ask(&builder.build(), get(&server, "/a")).await.err()?;
+    assert_eq!((failure.stage(), failure.cause()), (Stage::AfterSend, Cause::Broken));
+    let error = failure.connection_error();
+    assert!(matches!(error, Some(ConnectionError::ResponseHeaderTooLarge { .. })), "{failure}");
+    Some(failure.to_string())
+}
+
+#[tokio::test]
+async fn the_number_of_header_lines_has_a_limit_that_is_named_and_can_be_set() {
+    let builder = || HyperTransport::builder().max_head(1 << 20);
+    for (lines, limit) in [(100, None), (5, Some(5)), (300, Some(300)), (16_384, Some(usize::MAX))]
+    {
+        let set = || match limit {
+            None => builder(),
+            Some(limit) => builder().max_response_header_lines(limit),
+        };
+        assert_eq!(lines_of(lines, set()).await, None, "{lines} of {limit:?}");
+        for more in [lines + 1, lines + 20_000] {
+            let failure = lines_of(more, set()).await.unwrap();
+            let expected = format!("the limit of {lines} header lines or 1048576 bytes: raise it");
+            assert!(failure.contains(&expected), "{failure}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ both!(
     head_that_never_ends_is_a_failure,
     one_header_of_a_megabyte_is_a_failure,
     many_headers_are_fine_up_to_a_limit,
+    head_with_too_many_lines_names_the_limit_and_is_not_retried,
     refusal_of_ten_megabytes_is_told_by_its_beginning,
     trailers_that_never_end_are_a_failure,
 );
@@ -185,6 +186,30 @@ fn many_headers_are_fine_up_to_a_limit(colour: Colour) {
         let server = Server::always(response(200, &headers, &body));
         assert_eq!(colour.client([server.url()]).send(Get::new("/a")).unwrap().value(), Some("1"));
     }
+}
+
+fn head_with_too_many_lines_names_the_limit_and_is_not_retried(colour: Colour) {
+    let body = change("get", "/a", "1", 7);
+    let filler: Vec<String> =
+        (0..200).map(|number| format!("X-Filler-{number}: {number}")).collect();
+    let filler: Vec<&str> = filler.iter().map(String::as_str).collect();
+    let many = response(200, &filler, &body);
+    for count in [1, 2, 3] {
+        let servers: Vec<_> = (0..count).map(|_| Server::always(many.clone())).collect();
+        let client = colour.client(servers.iter().map(Server::url));
+        let error = client.send(Get::new("/a")).unwrap_err();
+        assert!(error.to_string().contains("header lines"), "{error}");
+        assert!(servers.iter().all(|server| server.count() == 1), "once each");
+        let client = colour.client(servers.iter().map(Server::url));
+        let error = client.send(Set::new("/a", "1")).unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Unknown);
+    }
+    let (bad, good) = (Server::always(many), Server::healthy());
+    let client = colour.client([bad.url(), good.url()]);
+    assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("read"));
+    // The next request begins with the endpoint whose response was good.
+    client.send(Get::new("/a")).unwrap();
+    assert_eq!((bad.count(), good.count()), (1, 2));
 }
 
 fn refusal_of_ten_megabytes_is_told_by_its_beginning(colour: Colour) {
