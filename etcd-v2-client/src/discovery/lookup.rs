@@ -17,7 +17,7 @@ use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequestOptions, DnsResponse, Query, ResponseCode};
 use hickory_resolver::proto::rr::{DNSClass, Name, RData, RecordType};
-use hickory_resolver::{NameServerPool, PoolContext, TlsConfig, system_conf};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
@@ -102,7 +102,7 @@ struct Resolver {
 
 fn resolver(servers: Option<&[SocketAddr]>, limit: Duration) -> Result<Resolver, NetError> {
     let (config, mut options) = match servers {
-        None => system_conf::read_system_conf()?,
+        None => system_configuration()?,
         Some(servers) => {
             let servers = servers.iter().copied().map(name_server).collect();
             (ResolverConfig::from_name_servers(servers), ResolverOpts::default())
@@ -119,6 +119,46 @@ fn resolver(servers: Option<&[SocketAddr]>, limit: Duration) -> Result<Resolver,
     let (_, _, servers) = config.into_parts();
     let pool = NameServerPool::from_config(servers, context.into(), TokioRuntimeProvider::new());
     Ok(Resolver { servers: RetryDnsHandle::new(pool, attempts), options: request })
+}
+
+/// As the resolver of the C library reads it.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+fn system_configuration() -> Result<(ResolverConfig, ResolverOpts), NetError> {
+    match std::fs::read("/etc/resolv.conf") {
+        Ok(text) => configuration(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => configuration(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+fn system_configuration() -> Result<(ResolverConfig, ResolverOpts), NetError> {
+    hickory_resolver::system_conf::read_system_conf()
+}
+
+/// What a text of `/etc/resolv.conf` means: without name servers it is the one on this machine, and each one gets a
+/// second and a try at the least.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+fn configuration(mut text: Vec<u8>) -> Result<(ResolverConfig, ResolverOpts), NetError> {
+    let names_a_server = |line: &[u8]| {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let address = words.next().filter(|word| *word == b"nameserver").and(words.next());
+        address.is_some_and(is_address)
+    };
+    if !text.split(|byte| *byte == b'\n').any(names_a_server) {
+        text.extend_from_slice(b"\nnameserver 127.0.0.1\n");
+    }
+    let (config, mut options) = hickory_resolver::system_conf::parse_resolv_conf(text)?;
+    options.timeout = options.timeout.max(Duration::from_secs(1));
+    options.attempts = options.attempts.max(1);
+    Ok((config, options))
+}
+
+/// Whether it is an IP address, perhaps with the zone of a link.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+fn is_address(word: &[u8]) -> bool {
+    let text = std::str::from_utf8(word).unwrap_or_default();
+    text.split('%').next().is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok())
 }
 
 fn name_server(address: SocketAddr) -> NameServerConfig {
@@ -231,3 +271,32 @@ fn no_resolver(source: impl Into<Box<dyn StdError + Send + Sync>>) -> SrvError {
 
 /// As many as the resolvers of the C libraries follow.
 const MOST_ALIASES: usize = 8;
+
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolv_conf_means_what_it_means_to_the_c_library() {
+        let here = &["127.0.0.1"][..];
+        for (text, servers, seconds, attempts) in [
+            ("", here, 5, 2),
+            ("# nameserver 10.0.0.1\n", here, 5, 2),
+            ("search example.com\noptions ndots:2", here, 5, 2),
+            ("nameserver\n", here, 5, 2),
+            ("nameserver not-an-address\n", here, 5, 2),
+            ("options timeout:0\n", here, 1, 2),
+            ("nameserver 10.0.0.1\noptions timeout:0 attempts:0", &["10.0.0.1"], 1, 1),
+            ("nameserver 10.0.0.1\noptions timeout:1", &["10.0.0.1"], 1, 2),
+            ("nameserver 10.0.0.1\noptions timeout:7 attempts:3", &["10.0.0.1"], 7, 3),
+            ("nameserver 10.0.0.1\n nameserver\t::1 \n", &["10.0.0.1", "::1"], 5, 2),
+        ] {
+            let (config, options) = configuration(text.into()).unwrap();
+            let found: Vec<_> = config.name_servers().iter().map(|it| it.ip.to_string()).collect();
+            assert_eq!(found, servers, "{text:?}");
+            assert_eq!(options.timeout, Duration::from_secs(seconds), "{text:?}");
+            assert_eq!(options.attempts, attempts, "{text:?}");
+        }
+    }
+}
