@@ -67,6 +67,13 @@
 //! (`enable_all`); without a runtime they fail, before sending. A transport may serve several
 //! runtimes, one after the other or at the same time: each uses the connections that it made.
 //!
+//! In a runtime whose I/O or timers are not enabled, tokio panics when a connection is made or a limit is set; a
+//! library cannot find out beforehand.
+//!
+//! Under a paused clock (`tokio::time::pause`, `start_paused`), tokio moves the clock to the next time limit whenever
+//! all tasks wait, also when they wait for a server. So calls with limits time out at once. In tests with real
+//! servers, leave the clock alone, or hold it by a task of `spawn_blocking` that waits as long as the test needs it.
+//!
 //! A small request without TLS takes four system calls, except in the future that is given to `block_on` of a
 //! multi-threaded runtime: there it takes two or three more, since the thread that runs it is not one that hears of
 //! answers.

@@ -70,6 +70,41 @@ fn without_a_runtime_calls_fail_before_sending() {
 }
 
 #[test]
+fn a_runtime_without_drivers_panics_in_the_words_of_tokio_as_documented() {
+    let server = Server::echo();
+    let timing = Timing::new(None, Some(crate::PATIENCE));
+    for (mut builder, missing) in
+        [(Builder::new_current_thread(), "IO"), (Builder::new_multi_thread(), "IO")]
+    {
+        let runtime = builder.enable_time().build().unwrap();
+        let (transport, request) = (HyperTransport::new(), get(&server, "/a"));
+        let call = runtime.spawn(async move {
+            transport.send(request, timing, &Interrupt::never()).await.map(|(head, _)| head)
+        });
+        let panic = runtime.block_on(call).unwrap_err().into_panic();
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap();
+        assert!(text.contains(missing) && text.contains("disabled"), "{text}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_that_nothing_holds_reaches_limits_at_once_as_documented() {
+    let server = Server::start(|peer| {
+        peer.request();
+        peer.drain();
+    });
+    let (started, hour) = (std::time::Instant::now(), std::time::Duration::from_secs(3600));
+    let timing = Timing::new(None, Some(hour));
+    let request = get(&server, "/a");
+    let failure =
+        crate::failure_within(&HyperTransport::new(), request, timing, &Interrupt::never()).await;
+    assert_eq!(failure.cause(), etcd_v2_proto::Cause::TimedOut);
+    assert!(started.elapsed() < hour / 60);
+}
+
+#[test]
 fn a_body_can_be_read_without_a_runtime() {
     let server = Server::echo();
     let transport = HyperTransport::new();
