@@ -1,7 +1,7 @@
 //! Where a member of the cluster listens.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -165,6 +165,9 @@ impl FromStr for Endpoint {
                 format!("has no scheme; write http://{0}{port} or https://{0}{port}", shown(text));
             return Err(refuse(&advice));
         }
+        if has_zone(text) {
+            return Err(refuse(ZONE_ADVICE));
+        }
         let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL: {error}")))?;
         let scheme = match url.scheme() {
             "http" => Scheme::HTTP,
@@ -241,6 +244,20 @@ fn credentials_of(url: &Url) -> Result<Option<Credentials>, Invalid> {
     Credentials::new(&decode(url.username()), &password).map(Some)
 }
 
+/// Whether the host of a URL is an IPv6 address with a zone identifier, in brackets or not.
+pub(crate) fn has_zone(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.split_once('%').is_some_and(|(address, _)| {
+        address.strip_prefix('[').unwrap_or(address).parse::<Ipv6Addr>().is_ok()
+    })
+}
+
+pub(crate) const ZONE_ADVICE: &str = "has a zone identifier (what follows % in an IPv6 address), which is not \
+                                      supported: use an address that needs none, or a host name that the system \
+                                      resolves to this one";
+
 fn comma_in_user_information(text: &str) -> Invalid {
     let reason = "is no list of URLs; a comma in user information has to be written as %2C";
     Invalid::new("endpoint", format!("{:?} {reason}", shown(text)))
@@ -283,6 +300,13 @@ mod tests {
             ("http://host:99999", "not a URL"),
             ("http://host?x=1", "query"),
             ("http://host#top", "fragment"),
+            ("http://[fe80::1%25eth0]:2379", "zone identifier"),
+            ("https://[fe80::1%eth0]:2379/base", "zone identifier"),
+            ("http://[fe80::1%3]", "zone identifier"),
+            ("http://root:pw@[fe80::1%25eth0]:2379", "zone identifier"),
+            ("http://fe80::1%25eth0:2379", "zone identifier"),
+            ("http://fe80::1%eth0", "zone identifier"),
+            ("http://[fe80::1]%eth0:2379", "not a URL"),
             ("http://a:b:c@host:x", "not a URL"),
             ("http://a%3Ab:c@host", "colon"),
             ("http://dom\\root:hunter2@host:2379", "write / as %2F"),

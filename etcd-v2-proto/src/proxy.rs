@@ -25,6 +25,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::credentials::Credentials;
+use crate::endpoint::{ZONE_ADVICE, has_zone};
 use crate::error::Invalid;
 use crate::proxy::exempt::Exempt;
 
@@ -162,6 +163,9 @@ impl Proxy {
             true => Url::parse(value),
             false => Url::parse(&format!("http://{value}")),
         };
+        if has_zone(value) {
+            return Err(Invalid::new(field, ZONE_ADVICE));
+        }
         let url = url.map_err(|error| Invalid::new(field, format!("is not a URL: {error}")))?;
         if url.scheme() != "http" {
             let reason =
