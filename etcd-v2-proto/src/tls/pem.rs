@@ -3,6 +3,8 @@
 use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use zeroize::Zeroizing;
+
 use crate::error::Invalid;
 
 /// All certificates of a text; there is at least one.
@@ -10,6 +12,7 @@ pub(crate) fn certificates(
     field: &'static str,
     text: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, Invalid> {
+    let text = &*tidied(field, text)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match certificates {
         Ok(found) if found.is_empty() => {
@@ -24,6 +27,7 @@ pub(crate) fn private_key(
     field: &'static str,
     text: &[u8],
 ) -> Result<PrivateKeyDer<'static>, Invalid> {
+    let text = &*tidied(field, text)?;
     if contains(text, b"ENCRYPTED") {
         let reason = "is encrypted: store it without a passphrase, as `openssl pkey` does";
         return Err(Invalid::new(field, reason));
@@ -32,6 +36,23 @@ pub(crate) fn private_key(
         Error::NoItemsFound => Invalid::new(field, missing("private key", "PRIVATE KEY", text)),
         error => unreadable(field, &error),
     })
+}
+
+/// The text without what editors and configuration files add: a byte order mark, and spaces around lines. It may hold
+/// a key, so it is wiped.
+fn tidied(field: &'static str, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Invalid> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        let reason = "is encoded as UTF-16: store it as UTF-8, or as ASCII";
+        return Err(Invalid::new(field, reason));
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    // With room for a line feed at the end, since a larger copy would leave this one behind.
+    let mut tidied = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+    for line in text.split(|byte| *byte == b'\n') {
+        tidied.extend_from_slice(line.trim_ascii());
+        tidied.push(b'\n');
+    }
+    Ok(tidied)
 }
 
 /// What there is instead.
