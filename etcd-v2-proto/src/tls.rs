@@ -12,6 +12,7 @@
 //! one, installs it and leaves the feature `ring` out.
 
 mod anyone;
+mod certificate;
 mod explain;
 mod identity;
 mod pem;
@@ -19,6 +20,7 @@ mod security;
 #[cfg(feature = "ring")]
 #[cfg(test)]
 mod tests;
+mod verifier;
 
 pub use explain::{explain, explain_handshake};
 /// The version of rustls that the settings are for.
@@ -38,6 +40,7 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersio
 use crate::error::Invalid;
 use crate::tls::anyone::Anyone;
 use crate::tls::identity::Identity;
+use crate::tls::verifier::Verifier;
 
 /// How to secure connections to `https` endpoints.
 ///
@@ -153,7 +156,8 @@ impl Tls {
         let builder: ConfigBuilder<ClientConfig, WantsClientCert> = if self.anyone {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone::new(provider)))
         } else {
-            builder.with_root_certificates(self.roots()?)
+            let verifier = Verifier::new(self.roots()?, provider)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         };
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),

@@ -164,8 +164,8 @@ fn what_is_no_http_proxy_spoils_only_the_requests_that_would_go_through_it() {
         ("socks5://secret@proxy:1", "socks5:// proxies are not supported, only http:// ones"),
         ("https://u:secret@proxy", "https:// proxies are not supported, only http:// ones"),
         ("http://u:secret@", "is not a URL: empty host"),
-        ("http://u:secret@[fe80::1%25eth0]:3128", "has a zone identifier"),
-        ("[fe80::1%eth0]:3128", "has a zone identifier"),
+        ("http://u:secret@[fe80::1%25eth0]:3128", ZONE_ADVICE),
+        ("[fe80::1%eth0]:3128", ZONE_ADVICE),
         ("http://u:secret@proxy:123456", "is not a URL: invalid port number"),
         ("http://se%3Acret@proxy", "invalid user name: has a colon or a control character"),
     ] {

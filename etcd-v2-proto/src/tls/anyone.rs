@@ -5,7 +5,10 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+use crate::tls::verifier::of_signature;
 
 /// Accepts the certificate of anyone who has the key to it.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ impl ServerCertVerifier for Anyone {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
+            .map_err(|error| of_signature(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -49,6 +53,7 @@ impl ServerCertVerifier for Anyone {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
+            .map_err(|error| of_signature(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -4,14 +4,20 @@ use std::error::Error as StdError;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible,
+};
 
 use crate::error::{ConnectionError, chain, ending};
+use crate::tls::verifier::Flaw;
 
 /// Says what an error means that has an error of rustls among its sources, or is one.
 ///
 /// In TLS 1.3 the server judges the certificate of the client when the handshake is over for the
 /// client, so this is for the errors of the first read, too. `None` for all other errors.
+///
+/// It never says that the server speaks no TLS: what is not TLS on a connection that was secured may come from
+/// somebody in between.
 #[must_use]
 pub fn explain(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
     chain(error).find_map(|error| error.downcast_ref::<Error>()).map(in_words)
@@ -20,6 +26,11 @@ pub fn explain(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
 /// Says what an error of the handshake means; this takes account of connections that just end.
 #[must_use]
 pub fn explain_handshake(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
+    let is_not_tls =
+        |error: &Error| matches!(error, Error::InvalidMessage(InvalidMessage::InvalidContentType));
+    if chain(error).find_map(|error| error.downcast_ref()).is_some_and(is_not_tls) {
+        return Some(ConnectionError::SpeaksNoTls);
+    }
     explain(error).or_else(|| {
         let how = chain(error).find_map(|error| error.downcast_ref().and_then(ending))?;
         Some(ConnectionError::MuteInHandshake { how })
@@ -31,7 +42,9 @@ fn in_words(error: &Error) -> ConnectionError {
         Error::InvalidCertificate(error) => of_certificate(error),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            return ConnectionError::SpeaksNoTls;
+            "something that is not TLS came on a connection that had been secured: the server, or what \
+             stands between, is broken, or somebody interferes with the connection"
+                .to_owned()
         }
         Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -69,17 +82,25 @@ fn of_certificate(error: &CertificateError) -> String {
                 presented.join(", "),
             )
         }
-        CertificateError::ExpiredContext { time, not_after } => format!(
-            "the certificate of the server expired at {}; it is {} now by this machine's clock",
-            rfc3339(*not_after),
-            rfc3339(*time),
-        ),
-        CertificateError::NotValidYetContext { time, not_before } => format!(
-            "the certificate of the server is not valid before {}; it is {} now by this machine's \
-             clock",
-            rfc3339(*not_before),
-            rfc3339(*time),
-        ),
+        error @ (CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYetContext { .. }) => {
+            of_time("the certificate of the server", error)
+        }
+        CertificateError::Other(OtherError(error)) if error.is::<Flaw>() => {
+            match error.downcast_ref() {
+                Some(Flaw::Intermediate(error)) => {
+                    let which = "an intermediate certificate, between that of the server and that of its CA,";
+                    of_time(which, error) + ": the server has to send another one"
+                }
+                _ => error.to_string(),
+            }
+        }
+        error if is_version_1(error) => {
+            "the server shows a certificate of X.509 version 1, which can have neither names nor a purpose: \
+             it has to be issued again as version 3, with the name of the server as a subject alternative \
+             name (for openssl x509 -req, by -extfile)"
+                .to_owned()
+        }
         CertificateError::Revoked => "the certificate of the server is revoked".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate of the server is not meant for servers: it has to be issued again with \
@@ -98,6 +119,28 @@ fn of_certificate(error: &CertificateError) -> String {
                 .to_owned()
         }
         error => format!("the certificate of the server cannot be accepted: {error}"),
+    }
+}
+
+/// Whether a certificate is older than version 3. The type of this error is not exported.
+pub(crate) fn is_version_1(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(error)
+        if format!("{error:?}").contains("UnsupportedCertVersion"))
+}
+
+fn of_time(which: &str, error: &CertificateError) -> String {
+    match error {
+        CertificateError::ExpiredContext { time, not_after } => format!(
+            "{which} expired at {}; it is {} now by this machine's clock",
+            rfc3339(*not_after),
+            rfc3339(*time),
+        ),
+        CertificateError::NotValidYetContext { time, not_before } => format!(
+            "{which} is not valid before {}; it is {} now by this machine's clock",
+            rfc3339(*not_before),
+            rfc3339(*time),
+        ),
+        error => format!("{which} cannot be accepted: {error}"),
     }
 }
 
@@ -147,7 +190,7 @@ fn bare(name: &str) -> &str {
     inner.unwrap_or(name).trim_matches('"')
 }
 
-fn rfc3339(time: UnixTime) -> String {
+pub(crate) fn rfc3339(time: UnixTime) -> String {
     let seconds = Duration::from_secs(time.as_secs().min(LAST_SECOND));
     humantime::format_rfc3339_seconds(UNIX_EPOCH + seconds).to_string()
 }

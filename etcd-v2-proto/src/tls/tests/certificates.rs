@@ -23,6 +23,20 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
+    /// A CA that this one signs, and its certificate.
+    pub(crate) fn intermediate(
+        &self,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (Self, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(&[]);
+        params.distinguished_name.push(DnType::CommonName, "intermediate");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        (Self { pem: pem.clone(), issuer: Issuer::new(params, key) }, pem)
+    }
+
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }

@@ -122,3 +122,37 @@ fn settings_are_looked_at_once() {
     let nonsense = Security::new(Tls::new().only_ca_pem("nonsense"));
     assert_eq!(nonsense.unwrap_err().field, "CA certificate");
 }
+
+#[test]
+fn what_editors_and_configuration_files_add_does_not_matter() {
+    let authority = Authority::new("test CA");
+    let (chain, key) = authority.issue(&["client"]);
+    let server = server(BOTH, &authority.issue(&["etcd.test"]), Some(&authority));
+    let indented = |text: &str| text.lines().map(|line| format!("  \t{line}  \n")).collect();
+    let changes: [&dyn Fn(&str) -> String; 6] = [
+        &|text| format!("\u{feff}{text}"),
+        &indented,
+        &|text| format!("\u{feff}{}", indented(text)),
+        &|text| text.replace('\n', "\r\n"),
+        &|text| format!("\u{feff}{}", text.replace('\n', "  \r\n  ")),
+        &|text| text.trim_end().to_owned(),
+    ];
+    for change in changes {
+        let tls = Tls::new().only_ca_pem(change(authority.pem()));
+        let tls = tls.identity_pem(change(&chain), change(&key));
+        shake(&tls, "etcd.test", &server).unwrap();
+    }
+    for (order, mark) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
+        let wide = format!("\u{feff}{}", authority.pem());
+        let wide: Vec<u8> = wide.encode_utf16().flat_map(order).collect();
+        assert_eq!(wide[mark], 0xff);
+        assert!(error(&Tls::new().only_ca_pem(wide)).contains("UTF-16: store it as UTF-8"));
+    }
+}
+
+#[test]
+fn client_keys_of_a_size_that_is_not_accepted_are_named() {
+    let tls = identity(include_str!("pem/short.pem"), include_str!("pem/short.key"));
+    let text = error(&tls);
+    assert!(text.contains("client key: has 1024 bits"), "{text}");
+}

@@ -3,6 +3,7 @@
 use std::io;
 
 use rcgen::{BasicConstraints, DnType, ExtendedKeyUsagePurpose, IsCa};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription, InvalidMessage};
 
 use super::*;
@@ -133,12 +134,94 @@ fn errors_are_found_behind_others() {
     let wrapped = io::Error::new(io::ErrorKind::InvalidData, plain());
     let twice = io::Error::other(Failure::before_send(io::Error::other(plain())));
     for error in [wrapped, twice] {
-        let explained = explain(&error).unwrap();
+        let explained = explain_handshake(&error).unwrap();
         assert_eq!(explained, ConnectionError::SpeaksNoTls);
         let text = "the server does not speak TLS on this port: use http://";
         assert_eq!(explained.to_string(), text);
     }
     assert_eq!(explain(&io::Error::other("something else")), None);
+}
+
+#[test]
+fn no_error_after_the_handshake_advises_to_use_http() {
+    use rustls::{CertificateError, PeerMisbehaved};
+    for error in [
+        Error::InvalidMessage(InvalidMessage::InvalidContentType),
+        Error::InvalidMessage(InvalidMessage::MessageTooLarge),
+        Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion),
+        Error::DecryptError,
+        Error::PeerMisbehaved(PeerMisbehaved::IllegalTlsInnerPlaintext),
+        Error::InvalidCertificate(CertificateError::BadEncoding),
+        Error::General("any".to_owned()),
+    ] {
+        let text = explain(&io::Error::other(error)).unwrap().to_string();
+        assert!(!text.contains("http://"), "{text}");
+    }
+}
+
+fn fixture_server(certificate: &str) -> Arc<ServerConfig> {
+    server(BOTH, &(certificate.to_owned(), include_str!("pem/leaf.key").to_owned()), None)
+}
+
+#[test]
+fn keys_of_a_size_that_is_not_accepted_are_named() {
+    let expected = "has an RSA key of 1024 bits, and keys below 2048";
+    let tls = Tls::new().only_ca_pem(include_str!("pem/short_ca.pem"));
+    let leaf = include_str!("pem/signed_by_short_ca.pem");
+    for chain in [leaf.to_owned(), format!("{leaf}{}", include_str!("pem/short_ca.pem"))] {
+        let text = complaint(&tls, "etcd.test", &fixture_server(&chain));
+        assert!(text.contains(expected), "{text}");
+    }
+    // No server in this process would use such a key for its own signatures.
+    let short = pem::certificates("x", include_bytes!("pem/short.pem")).unwrap().remove(0);
+    let bad = || Error::InvalidCertificate(rustls::CertificateError::BadSignature);
+    let text = explain(&verifier::of_signature(bad(), &short)).unwrap().to_string();
+    assert!(text.contains(expected), "{text}");
+    let other = pem::certificates("x", leaf.as_bytes()).unwrap().remove(0);
+    assert_eq!(verifier::of_signature(bad(), &other), bad(), "another kind of key");
+}
+
+#[test]
+fn certificates_of_version_1_are_named() {
+    let tls = Tls::new().only_ca_pem(include_str!("pem/ca.pem"));
+    // rustls makes no server of it by itself.
+    let chain = pem::certificates("chain", include_bytes!("pem/version_1.pem")).unwrap();
+    let key = pem::private_key("key", include_bytes!("pem/leaf.key")).unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let resolver = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(BOTH)
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver));
+    let server = Arc::new(server);
+    let text = complaint(&tls, "etcd.test", &server);
+    assert!(text.contains("X.509 version 1") && text.contains("-extfile"), "{text}");
+    let tls = tls.identity_pem(include_str!("pem/version_1.pem"), include_str!("pem/leaf.key"));
+    let text = tls.client_config().unwrap_err().to_string();
+    assert!(text.contains("client certificate: is of X.509 version 1"), "{text}");
+}
+
+#[test]
+fn expired_and_early_intermediates_are_told_from_the_certificate_of_the_server() {
+    let authority = Authority::new("test CA");
+    for (from, until, expected) in [
+        (2001, 2002, "expired at 2002-01-01T00:00:00Z; it is 2"),
+        (2001, 2020, "expired at 2020-01-01T00:00:00Z; it is 2"),
+        (4000, 4100, "is not valid before 4000-01-01T00:00:00Z; it is 2"),
+    ] {
+        let (middle, above) = authority.intermediate(|params| between(params, from, until));
+        let (leaf, key) = middle.issue(&["etcd.test"]);
+        let server = server(BOTH, &(format!("{leaf}{above}"), key), None);
+        let text = complaint(&Tls::new().only_ca_pem(authority.pem()), "etcd.test", &server);
+        assert!(text.starts_with("an intermediate certificate, between that of the"), "{text}");
+        assert!(text.contains(expected) && text.contains("has to send another one"), "{text}");
+    }
+    let (middle, above) = authority.intermediate(|_| {});
+    let (leaf, key) = middle.issue(&["etcd.test"]);
+    let server = server(BOTH, &(format!("{leaf}{above}"), key), None);
+    shake(&Tls::new().only_ca_pem(authority.pem()), "etcd.test", &server).unwrap();
 }
 
 #[test]
