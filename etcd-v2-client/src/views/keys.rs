@@ -195,8 +195,10 @@ methods! {
     /// Makes a directory where there is nothing yet (code 105 if there is something). See [`Set::mkdir`].
     fn mkdir(key: impl Into<String>) -> Change = Set::mkdir(key);
 
-    /// Renews the time to live of a file or directory, in whole seconds, rounded up, whoever wrote it, and
-    /// tells no watcher. [`Set::refresh`] tells how to hold a lock.
+    /// Renews the time to live of a file or directory, in whole seconds, rounded up, and notifies no watcher.
+    ///
+    /// It has no condition, so it also extends a key that somebody else created meanwhile. To keep a lock or a lease,
+    /// refresh by the index: see [`Set::refresh`].
     fn refresh(key: impl Into<String>, ttl: Duration) -> Change = Set::refresh(key, ttl);
 
     /// Deletes a file. See [`Delete`].

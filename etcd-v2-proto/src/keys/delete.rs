@@ -24,8 +24,8 @@ use super::target::{Target, keys_request};
 /// use etcd_v2_proto::Request;
 /// use etcd_v2_proto::keys::Delete;
 ///
-/// let release = Delete::new("/lock").if_value("me");
-/// assert_eq!(release.encode()?.path_and_query, "/v2/keys/lock?prevValue=me");
+/// let release = Delete::new("/lock").if_index(8);
+/// assert_eq!(release.encode()?.path_and_query, "/v2/keys/lock?prevIndex=8");
 /// # Ok::<(), etcd_v2_proto::Invalid>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,9 @@ impl Delete {
 
     /// Only if this is the present value (`prevValue`; code 101 if not). An empty one is refused,
     /// since etcd cannot compare with it.
+    ///
+    /// A late copy of such a deletion also deletes a later key with the same value, for example a lock that the same
+    /// owner has acquired again. Release locks by [`if_index`](Self::if_index).
     pub fn if_value(mut self, value: impl Into<String>) -> Self {
         self.condition.value = Some(value.into());
         self

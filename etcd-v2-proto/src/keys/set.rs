@@ -84,14 +84,43 @@ impl Set {
 
     /// Renews the time to live of a file or a directory and keeps its value (`refresh`).
     ///
-    /// Its modified index changes. Whoever holds a lock by such a key makes sure that it is still the
-    /// holder, `Set::refresh(key, ttl).if_value(me)`, gives it up by `Delete::new(key).if_value(me)`, and
-    /// gives the refresh a deadline well below the ttl
-    /// ([`write_deadline`](crate::Policy::write_deadline)): counted from before the last refresh that
-    /// succeeded was sent, the lock lasts for one ttl, answer or not.
+    /// To keep a lock or a lease, refresh by the index, and use the index that each response returns for the next
+    /// refresh. The first index is that of the response that created the key:
     ///
-    /// Watchers are not told, though each refresh takes one of the 1000 places in the history that
-    /// watchers depend on. So nothing can resolve one whose outcome is unknown: send it again. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
+    /// ```
+    /// use std::time::Duration;
+    /// use etcd_v2_proto::Request;
+    /// use etcd_v2_proto::keys::Set;
+    ///
+    /// let ttl = Duration::from_secs(30);
+    /// let refresh = Set::refresh("/lock", ttl).if_index(7);
+    /// let form = refresh.encode()?.body.unwrap().1;
+    /// assert_eq!(form, "prevExist=true&prevIndex=7&refresh=true&ttl=30&value=");
+    /// # Ok::<(), etcd_v2_proto::Invalid>(())
+    /// ```
+    ///
+    /// - Give each refresh a deadline well below the ttl, for example a third of it
+    ///   ([`write_deadline`](crate::Policy::write_deadline)).
+    /// - After a success, the key lives for at least one ttl, counted from the moment before that refresh was sent,
+    ///   provided that the clocks of the members agree.
+    /// - After an [unknown outcome](crate::Outcome::Unknown), send the refresh again by the same index. The history
+    ///   has no refreshes, so it cannot [resolve](crate::Resolve) this one.
+    /// - After code 101, read the key by a [quorum read](super::Get::quorum). If it still has your value and its
+    ///   `createdIndex`, an earlier refresh of yours was applied: continue with its modified index, and count the
+    ///   ttl from the first refresh whose outcome was unknown. Otherwise the lock is lost. It is also lost after
+    ///   code 100.
+    ///
+    /// Other conditions are not safe for this:
+    ///
+    /// - **By the value** ([`if_value`](Self::if_value)), a refresh that the caller abandoned can still be applied
+    ///   behind a later one. It then sets the expiry back to its own, earlier one. On three members, a refresh
+    ///   that was abandoned after 1 s set the expiry back by 4.0 s behind a later, acknowledged one. By the index
+    ///   this cannot happen: the later refresh changes the index, so the late one fails with code 101.
+    /// - **Without a condition**, the same can happen, and the refresh also extends a key that somebody else created
+    ///   after yours had expired. The response then has the value of the other one.
+    ///
+    /// Watchers are not notified, but each refresh takes one of the 1000 places in the history that watchers depend
+    /// on. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
     ///
     /// Servers before etcd 2.3 do not know the parameter. They erase the value of a file and report a
     /// success, so the second [`if_value`](Self::if_value) finds another value and the lock is lost. The

@@ -4,6 +4,7 @@ mod abandoned;
 mod answers;
 mod gaps;
 mod histories;
+mod leases;
 #[cfg(test)]
 mod live;
 mod operations;
@@ -83,7 +84,7 @@ impl Run<'_> {
 ///
 /// The tenth goal, that no setting is needed, is met by construction: every client here has the default
 /// policy, unless a case says otherwise.
-pub(crate) static ALL: [Case; 18] = [
+pub(crate) static ALL: [Case; 20] = [
     gaps::KILLED_FOLLOWER,
     gaps::KILLED_LEADER,
     gaps::STOPPED_FOLLOWER,
@@ -97,11 +98,13 @@ pub(crate) static ALL: [Case; 18] = [
     abandoned::ABANDONED_WRITES,
     histories::HISTORIES,
     watches::WATCHES,
+    leases::REFRESH_BY_INDEX,
     answers::BENT_REQUESTS,
     histories::LOCAL_READS,
     answers::AT_LEAST_ONCE,
     watches::OFF_BY_ONE,
     histories::REPEATED_WRITES,
+    leases::REFRESH_BY_VALUE,
 ];
 
 /// What a change of the project is tried with.

@@ -21,6 +21,7 @@ both! {
     a_refresh_renews_a_directory_too,
     a_refresh_does_not_make_anything,
     a_refresh_may_depend_on_the_index,
+    a_refresh_without_a_condition_extends_the_key_of_another_owner,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -190,4 +191,19 @@ fn a_refresh_may_depend_on_the_index(space: &Space) {
     assert!(renewed.index() > set.index());
     assert!(renew(set.index().unwrap()).unwrap_err().is_compare_failed());
     renew(renewed.index().unwrap()).unwrap();
+}
+
+fn a_refresh_without_a_condition_extends_the_key_of_another_owner(space: &Space) {
+    let mine = space.set_for("lock", "me", MINUTE).unwrap();
+    // It expired, and another owner created it.
+    space.delete("lock").unwrap();
+    let theirs = space.set_for("lock", "another", MINUTE).unwrap();
+
+    let mine = Set::refresh(space.at("lock"), 2 * MINUTE).if_index(mine.index().unwrap());
+    assert!(space.send(mine).unwrap_err().is_compare_failed());
+    assert_eq!(space.get("lock").unwrap().index(), theirs.index());
+
+    let extended = space.refresh("lock", 2 * MINUTE).unwrap();
+    assert_eq!(extended.value(), Some("another"));
+    assert_eq!(extended.node().unwrap().ttl(), Some(2 * MINUTE));
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use super::{Case, Run, answers, histories, watches};
+use super::{Case, Run, answers, histories, leases, watches};
 use crate::{
     arena::Arena,
     contestant::Contestant,
@@ -41,7 +41,12 @@ fn controls_are_caught() {
     /// A stale read is seen or not, as the callers happen to read: a control is caught if one of so many
     /// runs shows it.
     const RUNS: usize = 10;
-    for control in [&histories::LOCAL_READS, &answers::AT_LEAST_ONCE, &watches::OFF_BY_ONE] {
+    for control in [
+        &histories::LOCAL_READS,
+        &answers::AT_LEAST_ONCE,
+        &watches::OFF_BY_ONE,
+        &leases::REFRESH_BY_VALUE,
+    ] {
         let mut caught = Vec::new();
         for _ in 0..RUNS {
             for (case, colour, figures) in run(&[control]) {
@@ -67,5 +72,15 @@ fn nobody_is_lied_to_when_an_answer_is_lost() {
         assert_eq!(figures["applied more than once"], 0.0, "{what}");
         assert_eq!(figures["false conflicts"], 0.0, "{what}");
         assert_eq!(figures["not applied at all"], 0.0, "{what}");
+    }
+}
+
+#[test]
+fn a_refresh_by_index_is_not_undone_by_an_abandoned_one() {
+    for (_, colour, figures) in run(&[&leases::REFRESH_BY_INDEX]) {
+        let what = format!("{colour:?}: {figures:?}");
+        assert_eq!(figures["expiry set back by"], 0.0, "{what}");
+        assert_eq!(figures["later refreshes that failed"], 0.0, "{what}");
+        assert_eq!(figures["wrong labels"], 0.0, "{what}");
     }
 }
