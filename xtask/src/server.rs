@@ -76,6 +76,19 @@ impl Server {
         Ok(Self { member, _scratch: scratch })
     }
 
+    /// Starts the program at `etcd` with the v2 API off, and does not wait until it answers. The result is none if
+    /// this version always has the API on, as all do before 3.4.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the program is no etcd that speaks v2, or cannot be started.
+    pub fn without_v2(etcd: &Path) -> Result<Option<Self>> {
+        if Version::require_v2(etcd)?.enabling_flag().is_none() {
+            return Ok(None);
+        }
+        Self::start_with(etcd, |_, _| vec!["--enable-v2=false".to_owned()]).map(Some)
+    }
+
     /// The URL for clients: `http://127.0.0.1:…` or `https://127.0.0.1:…`, without a slash at the
     /// end.
     #[must_use]
@@ -244,7 +257,7 @@ fn start_once(
 /// What this program has to be told to speak v2.
 fn common_flags(etcd: &Path) -> Result<Vec<String>> {
     let version = Version::require_v2(etcd)?;
-    Ok(version.needs_enabling().then(|| "--enable-v2=true".to_owned()).into_iter().collect())
+    Ok(version.enabling_flag().map(str::to_owned).into_iter().collect())
 }
 
 const ATTEMPTS: usize = 5;

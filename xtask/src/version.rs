@@ -12,12 +12,18 @@ pub struct Version {
 }
 
 impl Version {
-    pub(crate) const fn new(major: u32, minor: u32) -> Self {
+    /// The version of these two numbers.
+    #[must_use]
+    pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
     }
 
     /// Asks the program at `etcd`.
-    pub(crate) fn of(etcd: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the program cannot be run or is no etcd.
+    pub fn of(etcd: &Path) -> Result<Self> {
         let mut command = Command::new(etcd);
         command.arg("--version");
         if cfg!(target_arch = "aarch64") {
@@ -57,9 +63,10 @@ impl Version {
         Ok(version)
     }
 
-    /// Whether the v2 API is off unless a flag asks for it; the oldest servers do not know the flag.
-    pub(crate) fn needs_enabling(self) -> bool {
-        self >= Self { major: 3, minor: 4 }
+    /// The flag without which the v2 API is off. Older servers always have it on, and those of 2.x do not know the
+    /// flag and refuse to start with it.
+    pub(crate) fn enabling_flag(self) -> Option<&'static str> {
+        (self >= Self { major: 3, minor: 4 }).then_some("--enable-v2=true")
     }
 
     pub(crate) fn speaks_v2(self) -> bool {
@@ -102,11 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn enabling_is_needed_from_3_4_on() {
-        assert!(!version("2.3.8").needs_enabling());
-        assert!(!version("3.3.27").needs_enabling());
-        assert!(version("3.4.0").needs_enabling());
-        assert!(version("3.5.0-rc.1").needs_enabling());
+    fn only_versions_that_know_the_flag_get_it() {
+        for number in ["2.0.13", "2.1.3", "2.2.5", "2.3.8", "3.0.17", "3.1.20", "3.2.32", "3.3.27"]
+        {
+            assert_eq!(version(number).enabling_flag(), None, "{number}");
+        }
+        for number in ["3.4.0", "3.4.23", "3.5.0-rc.1", "3.5.16"] {
+            assert_eq!(version(number).enabling_flag(), Some("--enable-v2=true"), "{number}");
+        }
     }
 
     #[test]

@@ -7,15 +7,22 @@
 #![cfg(any(feature = "hyper", feature = "ureq"))]
 
 /// Makes two tests of each function that is claimed of a [`Space`](space::Space): one with the
-/// asynchronous client, one with the blocking one. The word in front names the server.
+/// asynchronous client, one with the blocking one. The word in front names the server. What comes after `needs` is a
+/// [`Feature`](needs::Feature) without which the tests are skipped.
 macro_rules! both {
-    ($server:ident: $($claim:ident,)+) => { $(
+    ($server:ident: $($claim:ident,)+) => {
+        both! { $server, needs NOTHING: $($claim,)+ }
+    };
+    ($server:ident, needs $feature:ident: $($claim:ident,)+) => { $(
         mod $claim {
-            use crate::live::{servers, space::{Client, Space}};
+            use crate::live::{needs, servers, space::{Client, Space}};
 
             #[cfg(feature = "hyper")]
             #[test]
             fn async_() {
+                if needs::$feature.is_missing(concat!(module_path!(), "::async_")) {
+                    return;
+                }
                 let client = Client::asynchronous(servers::$server());
                 super::$claim(&Space::new(client, stringify!($claim)));
             }
@@ -23,6 +30,9 @@ macro_rules! both {
             #[cfg(feature = "ureq")]
             #[test]
             fn blocking() {
+                if needs::$feature.is_missing(concat!(module_path!(), "::blocking")) {
+                    return;
+                }
                 let client = Client::blocking(servers::$server());
                 super::$claim(&Space::new(client, stringify!($claim)));
             }
@@ -55,6 +65,7 @@ mod mirrored;
 mod mirrors;
 mod modifying;
 mod names;
+mod needs;
 mod patience;
 mod prefixes;
 mod proxies;

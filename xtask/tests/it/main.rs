@@ -8,3 +8,5 @@ mod interrupts;
 mod proxies;
 #[cfg(test)]
 mod secured;
+#[cfg(test)]
+mod versions;

@@ -8,7 +8,7 @@ use super::space::Space;
 use super::views::{Roles, Users};
 
 both! {
-    quiet:
+    quiet, needs AUTH:
     a_role_is_made_filled_emptied_and_removed,
     a_role_is_made_once,
     a_user_gets_and_loses_roles,

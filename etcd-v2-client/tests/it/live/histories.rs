@@ -16,6 +16,10 @@ both! {
     history_that_is_gone_is_told_as_a_gap,
     a_watch_that_rests_too_long_asks_whether_its_key_was_touched,
     a_watch_that_waits_outlasts_any_number_of_changes,
+}
+
+both! {
+    alone, needs REFRESH:
     refreshes_use_up_the_history_too,
 }
 

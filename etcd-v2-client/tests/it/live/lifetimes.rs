@@ -17,6 +17,10 @@ both! {
     an_expired_directory_takes_all_with_it,
     a_write_without_a_ttl_is_for_good,
     a_ttl_can_be_taken_away_in_so_many_words,
+}
+
+both! {
+    quiet, needs REFRESH:
     a_refresh_keeps_the_value_and_tells_nobody,
     a_refresh_renews_a_directory_too,
     a_refresh_does_not_make_anything,

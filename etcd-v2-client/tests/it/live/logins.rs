@@ -13,7 +13,7 @@ use super::space::{Client, Space};
 use super::views::{Auth, Members, Roles, Server as Its, Users};
 
 both! {
-    quiet:
+    quiet, needs AUTH:
     authentication_needs_a_root_user,
     rights_of_guests_can_be_taken,
     a_role_opens_a_prefix_and_nothing_else,

@@ -14,16 +14,24 @@ use super::space::Space;
 
 both! {
     quiet:
-    a_mirror_is_what_the_server_has,
     a_directory_that_goes_is_told_node_by_node,
-    a_directory_above_that_goes_leaves_nothing,
     what_expires_is_gone_from_a_mirror,
-    refreshes_are_no_updates,
     a_mirror_of_a_missing_key_is_empty_until_it_is_written,
     a_mirror_of_a_file_has_that_file,
     hidden_keys_are_in_no_mirror,
     a_mirror_has_the_root_of_its_view,
     what_is_waited_for_is_found,
+}
+
+both! {
+    quiet, needs REMOVED_PARENTS:
+    a_directory_above_that_goes_leaves_nothing,
+}
+
+both! {
+    quiet, needs REFRESH:
+    a_mirror_is_what_the_server_has,
+    refreshes_are_no_updates,
 }
 
 both! {

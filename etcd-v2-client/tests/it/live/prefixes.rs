@@ -1,13 +1,10 @@
 //! Key spaces under other paths, and servers without one.
 
-use std::fs;
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{self, Child, Command, Stdio};
-
 use etcd_v2_client::keys::{Delete, Get, Set, Wait};
 use etcd_v2_client::{ErrorKind, Outcome};
+use xtask::server::Server;
 
+use super::needs;
 use super::patience::until;
 use super::servers::ETCD;
 use super::space::{Client, Space};
@@ -81,52 +78,17 @@ fn mentions_v2(kind: &ErrorKind, text: &str) -> bool {
     matches!(kind, ErrorKind::V2Disabled | ErrorKind::Unavailable) && text.contains("--enable-v2")
 }
 
-/// A server as it is by default since 3.4: without the v2 API.
-struct WithoutV2 {
-    process: Child,
-    folder: PathBuf,
-    endpoint: String,
-}
-
-impl WithoutV2 {
-    fn start() -> Self {
-        let free = || {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            format!("http://{}", listener.local_addr().unwrap())
-        };
-        let (endpoint, peer) = (free(), free());
-        let folder = std::env::temp_dir().join(format!("etcd-without-v2-{}", process::id()));
-        let mut command = Command::new(&*ETCD);
-        command.arg("--data-dir").arg(&folder).arg("--enable-v2=false");
-        for flag in ["--listen-client-urls", "--advertise-client-urls"] {
-            command.args([flag, &endpoint]);
-        }
-        for flag in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
-            command.args([flag, &peer]);
-        }
-        command.args(["--initial-cluster", &format!("default={peer}")]);
-        let output = Stdio::null;
-        let process = command.stdin(output()).stdout(output()).stderr(output()).spawn().unwrap();
-        Self { process, folder, endpoint }
-    }
-}
-
-impl Drop for WithoutV2 {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        fs::remove_dir_all(&self.folder).unwrap();
-    }
-}
-
 #[test]
 fn a_server_without_v2_is_recognised() {
-    let server = WithoutV2::start();
+    if needs::V2_SWITCH.is_missing(concat!(module_path!(), "::a_server_without_v2_is_recognised")) {
+        return;
+    }
+    let server = Server::without_v2(&ETCD).unwrap().unwrap();
     let clients = [
         #[cfg(feature = "hyper")]
-        Client::asynchronous([server.endpoint.clone()]),
+        Client::asynchronous([server.endpoint()]),
         #[cfg(feature = "ureq")]
-        Client::blocking([server.endpoint.clone()]),
+        Client::blocking([server.endpoint()]),
     ];
     for client in clients {
         let keys = client.keys();

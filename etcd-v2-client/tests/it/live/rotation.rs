@@ -14,7 +14,7 @@ use super::space::{Client, Space};
 use super::views::{Auth, Roles, Stats, Users};
 
 both! {
-    quiet:
+    quiet, needs AUTH:
     a_password_changes_under_a_running_client,
     an_open_watch_outlives_a_change_of_the_password,
 }

@@ -16,13 +16,21 @@ both! {
     a_recursive_watch_is_told_of_everything_below,
     every_kind_of_change_is_told,
     a_watch_from_now_misses_nothing_once_it_has_begun,
-    the_deletion_of_a_directory_is_told_to_watches_below,
     changes_told_are_the_answers_of_the_writes,
     a_wait_with_nothing_to_tell_has_no_limit,
-    a_writer_without_answers_is_watched_all_the_same,
     two_watches_are_told_the_same,
     a_hidden_key_is_watched_by_its_own_name,
     a_deleted_neighbour_with_a_shorter_name_is_not_told,
+}
+
+both! {
+    quiet, needs REMOVED_PARENTS:
+    the_deletion_of_a_directory_is_told_to_watches_below,
+}
+
+both! {
+    quiet, needs NO_VALUE:
+    a_writer_without_answers_is_watched_all_the_same,
 }
 
 /// The names and values of the next changes.

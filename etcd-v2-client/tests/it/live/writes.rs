@@ -21,8 +21,12 @@ both! {
     a_directory_replaces_a_file,
     an_update_to_a_directory_erases_the_value_of_a_file,
     the_root_is_read_only,
-    an_answer_without_nodes_still_has_its_index,
     what_makes_no_sense_is_not_sent,
+}
+
+both! {
+    quiet, needs NO_VALUE:
+    an_answer_without_nodes_still_has_its_index,
 }
 
 fn a_first_set_has_no_previous_node(space: &Space) {

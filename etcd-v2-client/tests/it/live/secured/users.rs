@@ -10,8 +10,12 @@ use super::{CA, Client, ETCD, SHOWN, Space, showing, trusting};
 use crate::live::views::{Auth, Members, Roles, Server as Its, Users};
 
 both! {
-    mutual:
+    mutual, needs AUTH:
     passwords_are_asked_for_over_tls,
+}
+
+both! {
+    mutual, needs CERTIFICATE_USERS:
     a_certificate_is_as_good_as_a_password,
     a_password_outweighs_the_certificate,
 }
