@@ -31,7 +31,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cluster::Detour;
-use crate::error::{ConnectionError, Error};
+use crate::error::{ConnectionError, Error, NoDescriptors};
 use crate::interrupt::Reason;
 use crate::monitor::Pending;
 
@@ -273,6 +273,11 @@ impl Failure {
         self.cause
     }
 
+    /// Whether no connection could be opened because this machine has no free file descriptor.
+    pub(crate) fn no_descriptors(&self) -> Option<NoDescriptors> {
+        self.source().and_then(NoDescriptors::find)
+    }
+
     /// What is wrong with the connection, if the transport could tell.
     #[must_use]
     pub fn connection_error(&self) -> Option<&ConnectionError> {
@@ -297,6 +302,9 @@ impl fmt::Display for Failure {
             (Cause::Stopped, _) => f.write_str("stopped by the caller")?,
             (Cause::Left, _) => f.write_str("left an endpoint that was found dead")?,
             (Cause::Abandoned, _) => f.write_str("abandoned before the answer came")?,
+        }
+        if let Some(none) = self.no_descriptors() {
+            return write!(f, ": {none}");
         }
         // The sources of HTTP libraries nest deeply and repeat themselves; the innermost one is the
         // operating system's word and all that an operator needs on one line.

@@ -5,6 +5,7 @@
 
 mod code;
 mod connection;
+mod descriptors;
 mod gap;
 mod kind;
 mod lost;
@@ -17,6 +18,7 @@ pub use code::Code;
 pub use connection::ConnectionError;
 #[cfg(feature = "tls")]
 pub(crate) use connection::{chain, ending};
+pub(crate) use descriptors::NoDescriptors;
 pub use gap::{Gap, GapReason};
 pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError};
 pub use outcome::Outcome;

@@ -84,6 +84,9 @@ fn useless(report: &EndpointReport, error: &Error) -> Finding {
 
 fn unconnected(report: &EndpointReport, failure: &Failure) -> Finding {
     let endpoint = report.endpoint.clone();
+    if let Some(none) = failure.no_descriptors() {
+        return Finding::NoFileDescriptors { endpoint, reason: none.to_string() };
+    }
     match failure.connection_error() {
         Some(ConnectionError::SpeaksHttp2) => return Finding::GrpcOnly { endpoint },
         Some(ConnectionError::Tls(reason)) => {

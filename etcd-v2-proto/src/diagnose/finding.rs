@@ -20,6 +20,14 @@ pub enum Finding {
         /// Why not.
         reason: String,
     },
+    /// No connection can be opened, because this process or this system has no free file descriptor. That says
+    /// nothing about the endpoint.
+    NoFileDescriptors {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Whose limit is reached, and what to do.
+        reason: String,
+    },
     /// A connection can be made, but no answer comes.
     Silent {
         /// The endpoint.
@@ -123,6 +131,9 @@ impl fmt::Display for Finding {
                 "{endpoint} cannot be reached: {reason}; see whether etcd runs there and listens on \
                  that address (--listen-client-urls)"
             ),
+            Self::NoFileDescriptors { endpoint, reason } => {
+                write!(f, "no connection to {endpoint} could be opened: {reason}")
+            }
             Self::Silent { endpoint, waited } => write!(
                 f,
                 "{endpoint} takes connections and did not answer within {waited:.1?}: the member is \

@@ -1,8 +1,11 @@
 //! Finding out what is wrong, on servers that are no etcd, or not an etcd of today.
 
+use std::fs::File;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
+use std::{env, iter};
 
 use etcd_v2_client::diagnose::Finding;
 use etcd_v2_client::keys::Get;
@@ -24,6 +27,7 @@ both!(
     diagnosis_is_stopped_at_once,
     nothing_secret_is_in_it,
     many_endpoints_are_all_asked,
+    process_without_free_descriptors_is_told_its_limit,
 );
 
 const NOT_FOUND: &str = "404 page not found\n";
@@ -253,4 +257,52 @@ fn many_endpoints_are_all_asked(colour: Colour) {
     let diagnosis = diagnose(&patient(colour, servers.iter().map(Server::url)));
     assert!(diagnosis.is_ok(), "{diagnosis}");
     assert_eq!(busy.load(Ordering::SeqCst), 20);
+}
+
+/// The limit is that of a child process, which runs this test again.
+fn process_without_free_descriptors_is_told_its_limit(colour: Colour) {
+    const CHILD: &str = "TEST_WITH_FEW_DESCRIPTORS";
+    const DONE: &str = "the child is done";
+    if env::var_os(CHILD).is_some() {
+        descriptors_are_used_up(colour);
+        println!("{DONE}");
+        return;
+    }
+    let mut child = Command::new("sh");
+    child.args(["-c", r#"ulimit -n 100 && exec "$0" "$@""#]).arg(env::current_exe().unwrap());
+    let variant = match colour {
+        #[cfg(feature = "hyper")]
+        Colour::Async => "async_",
+        #[cfg(feature = "ureq")]
+        Colour::Blocking => "blocking",
+    };
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let test = format!("{module}::process_without_free_descriptors_is_told_its_limit::{variant}");
+    child.args(["--exact", &test, "--nocapture"]).env(CHILD, "1");
+    let output = child.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains(DONE), "{output:?}");
+}
+
+fn descriptors_are_used_up(colour: Colour) {
+    let (server, other) = (well(), well());
+    // Whatever the client needs besides connections is there afterwards.
+    assert!(diagnose(&patient(colour, [other.url()])).is_ok());
+    let client = patient(colour, [server.url()]);
+    let short = client.with(|policy| policy.read_deadline = Some(ms(500)));
+    let files: Vec<File> = iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let (diagnosis, error) = (diagnose(&client), short.send(Get::new("/file")));
+    drop(files);
+
+    let [finding @ Finding::NoFileDescriptors { .. }] = &diagnosis.findings[..] else {
+        panic!("{diagnosis}");
+    };
+    let text = finding.to_string();
+    assert!(text.contains("this process has no free file descriptors"), "{text}");
+    assert!(text.contains("ulimit -n") && !text.contains("see whether etcd runs"), "{text}");
+    let error = error.unwrap_err();
+    let detail = error.detail().to_string();
+    assert!(detail.contains("this process has no free file descriptors"), "{detail}");
+    // Nothing else was wrong.
+    assert!(diagnose(&client).is_ok());
 }
