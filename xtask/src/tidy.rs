@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the rules of the house that no other tool knows.
 
+mod examples;
 mod guide;
 mod layout;
 mod source;
@@ -26,6 +27,7 @@ pub(crate) fn run() -> Result<()> {
         breaches.extend(source.check());
     }
     breaches.extend(guide::check(root, &sources)?);
+    breaches.extend(examples::check(root)?);
     if breaches.is_empty() {
         println!("=== passed");
         return Ok(());
