@@ -18,6 +18,9 @@ use crate::error::Invalid;
 /// Without a port it is that of the scheme, 80 or 443, and not etcd's 2379. Two endpoints are equal if they
 /// stand for the same place; user information does not count and is never shown. Cheap to clone.
 ///
+/// White space around the text is left out. Line breaks, tabs and other control characters within it are
+/// refused.
+///
 /// ```
 /// use etcd_v2_proto::Endpoint;
 ///
@@ -153,6 +156,12 @@ impl FromStr for Endpoint {
         if text.is_empty() {
             let reason = "is empty; give one such as http://127.0.0.1:2379";
             return Err(Invalid::new("endpoint", reason));
+        }
+        // The parser of URLs would leave line breaks and tabs out, and read another host or password.
+        if text.contains(char::is_control) {
+            return Err(refuse(
+                "has a line break, a tab or another control character; separate endpoints with commas",
+            ));
         }
         if !text.contains("://") {
             if text.starts_with("http:") || text.starts_with("https:") {
@@ -311,6 +320,18 @@ mod tests {
             ("http://a%3Ab:c@host", "colon"),
             ("http://dom\\root:hunter2@host:2379", "write / as %2F"),
             ("http://root:12/34@host:2379", "write / as %2F"),
+            ("http://ho\r\nst:2379", "line break"),
+            ("http://host:23\n79", "line break"),
+            ("http://host:2379\r/base", "line break"),
+            ("http://host:2379/ba\tse", "a tab"),
+            ("ht\ntp://host:2379", "line break"),
+            ("http:/\n/host:2379", "line break"),
+            ("http://host:2379\nhttp://other:2379", "commas"),
+            ("http://root:hun\nter2@host:2379", "line break"),
+            ("http://host\0:2379", "control character"),
+            ("\u{1}http://host:2379", "control character"),
+            ("http://host:2379\u{7f}", "control character"),
+            ("http://host:2379/\u{85}x", "control character"),
         ] {
             assert!(refusal(text).contains(says), "{text}: {}", refusal(text));
         }
@@ -329,10 +350,26 @@ mod tests {
             refusal("http://dom\\root:hunter2@host"),
             refusal("http://root/x:hunter2@host"),
             refusal("root:hunter2@host, http://eve@host"),
+            refusal("http://root:hunter2\n@host"),
+            refusal("http://root:hunter2@ho\nst"),
         ];
         for text in texts {
             assert!(!text.contains("hunter2"), "{text}");
         }
+    }
+
+    #[test]
+    fn white_space_around_an_endpoint_is_left_out() {
+        for text in
+            ["http://host:1\n", "\r\nhttp://host:1\r\n", " http://host:1\t", "\n http://host:1 "]
+        {
+            assert_eq!(text.parse::<Endpoint>().unwrap().as_str(), "http://host:1", "{text:?}");
+        }
+        let list = Endpoint::parse_list(["http://a:1,\n  http://b:2\n"]).unwrap();
+        assert_eq!(
+            list.iter().map(Endpoint::as_str).collect::<Vec<_>>(),
+            ["http://a:1", "http://b:2"]
+        );
     }
 
     #[test]

@@ -158,6 +158,11 @@ pub struct Proxy {
 impl Proxy {
     /// Reads a URL that may lack its scheme. No error contains the value, which may have a password.
     fn parse(field: &'static str, value: &str) -> Result<Self, Invalid> {
+        // The parser of URLs would leave them out, and read another host or password.
+        if value.trim().contains(char::is_control) {
+            let reason = "has a line break, a tab or another control character";
+            return Err(Invalid::new(field, reason));
+        }
         // `proxy:3128` would be a URL with the scheme `proxy`.
         let url = match value.contains("://") {
             true => Url::parse(value),

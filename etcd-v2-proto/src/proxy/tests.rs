@@ -168,6 +168,9 @@ fn what_is_no_http_proxy_spoils_only_the_requests_that_would_go_through_it() {
         ("[fe80::1%eth0]:3128", ZONE_ADVICE),
         ("http://u:secret@proxy:123456", "is not a URL: invalid port number"),
         ("http://se%3Acret@proxy", "invalid user name: has a colon or a control character"),
+        ("http://pro\nxy:1", "has a line break, a tab or another control character"),
+        ("http://u:se\r\ncret@proxy", "has a line break, a tab or another control character"),
+        ("pro\txy:1", "has a line break, a tab or another control character"),
     ] {
         let proxies = from_vars(&[("http_proxy", value), ("no_proxy", "direct")]);
         assert_eq!(choice(&proxies, "http://localhost/"), None);

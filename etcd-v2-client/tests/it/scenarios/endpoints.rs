@@ -48,6 +48,9 @@ fn useless_endpoints_are_refused_with_a_remedy(colour: Colour) {
         ("http://a:99999", "http://a:99999"),
         ("http://a:1/?x=1", "query"),
         ("http://a:1#x", "fragment"),
+        ("http://a\r\nb:1", "line break"),
+        ("http://a:1\nhttp://b:1", "commas"),
+        ("http://u:pass\nword@a:1", "line break"),
     ] {
         let text = refused(colour.setup(["http://127.0.0.1:1", url]));
         assert!(text.contains(says), "{url}: {text}");
