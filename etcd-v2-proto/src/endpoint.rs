@@ -243,6 +243,16 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// Whether a name, in small letters, is `localhost` or below it, which is always this machine.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    whole(host).rsplit('.').next() == Some("localhost")
+}
+
+/// A name without the dot at its end that says that it is whole.
+pub(crate) fn whole(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
 /// The user information of a URL, with its percent-encoding undone.
 fn credentials_of(url: &Url) -> Result<Option<Credentials>, Invalid> {
     if url.username().is_empty() && url.password().is_none() {

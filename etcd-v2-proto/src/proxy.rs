@@ -79,7 +79,7 @@ impl Proxies {
     /// - `HTTP_PROXY` is for `http` endpoints, `HTTPS_PROXY` for `https` endpoints; in lower case if
     ///   there is none in upper case. The form is that of [`all`](Self::all).
     /// - `NO_PROXY`, or `no_proxy`, lists exceptions as [`except`](Self::except) takes them.
-    /// - `localhost` and loopback addresses are always excepted.
+    /// - `localhost`, names below it and loopback addresses are always excepted.
     /// - Where `REQUEST_METHOD` is set, the program may be a CGI script, to which anybody in the world
     ///   can give an `HTTP_PROXY`. So that is refused there.
     ///

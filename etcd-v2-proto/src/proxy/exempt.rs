@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use url::Host;
 
+use crate::endpoint::{is_this_machine, whole};
+
 /// A list of hosts that no proxy is used for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exempt {
@@ -29,7 +31,7 @@ enum Entry {
 }
 
 impl Exempt {
-    /// A list with `localhost` and all loopback addresses.
+    /// A list with `localhost`, all names below it, and all loopback addresses.
     pub(crate) fn this_machine() -> Self {
         Self { loopback: true, entries: Vec::new() }
     }
@@ -43,13 +45,14 @@ impl Exempt {
     /// Whether no proxy is used for this host, which is a name or an address without brackets.
     pub(crate) fn covers(&self, host: &str, port: u16) -> bool {
         let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+        let host = host.to_lowercase();
+        let host = whole(&host);
         if self.loopback {
             let is_loopback = address.is_some_and(|address| address.is_loopback());
-            if is_loopback || host.eq_ignore_ascii_case("localhost") {
+            if is_loopback || is_this_machine(host) {
                 return true;
             }
         }
-        let host = host.to_lowercase();
         let is_port = |wanted: &Option<u16>| wanted.is_none_or(|wanted| wanted == port);
         self.entries.iter().any(|entry| match (entry, address) {
             (Entry::Everything, _) => true,
@@ -83,7 +86,7 @@ fn parse(text: &str) -> Option<Entry> {
         return Some(Entry::Address(address.to_canonical(), port));
     }
     let below = host.strip_prefix("*.").or_else(|| host.strip_prefix('.'));
-    let name = below.unwrap_or(host);
+    let name = whole(below.unwrap_or(host));
     // Endpoints have international names in their ASCII form.
     let name = match name.is_ascii() {
         true => name.to_owned(),

@@ -95,6 +95,54 @@ fn exceptions_are_hosts_suffixes_addresses_networks_and_ports() {
 }
 
 #[test]
+fn goes_straight_to_every_name_of_this_machine() {
+    let proxies = from_vars(&[("http_proxy", "proxy:1"), ("https_proxy", "proxy:1")]);
+    for (host, straight) in [
+        ("localhost", true),
+        ("localhost.", true),
+        ("LOCALHOST.", true),
+        ("a.localhost", true),
+        ("a.b.localhost", true),
+        ("a.localhost.", true),
+        ("A.LocalHost", true),
+        ("127.0.0.1", true),
+        ("127.8.9.10", true),
+        ("[::1]", true),
+        ("[::ffff:127.0.0.1]", true),
+        ("localhost.example", false),
+        ("notlocalhost", false),
+        ("a-localhost", false),
+        ("localhost.localdomain", false),
+    ] {
+        for uri in [format!("http://{host}/"), format!("https://{host}:2379/v2/keys/")] {
+            assert_eq!(choice(&proxies, &uri).is_none(), straight, "{uri}");
+        }
+    }
+    let all = Proxies::all("proxy:1").unwrap();
+    assert!(choice(&all, "http://a.localhost/").is_some(), "whoever says all means all");
+}
+
+#[test]
+fn a_dot_at_the_end_makes_no_other_name() {
+    let lists =
+        ["example.com,.below.org", "example.com.,.below.org.", "EXAMPLE.com.:80,*.below.org."];
+    for list in lists {
+        let proxies = Proxies::all("proxy:1").unwrap().except(list);
+        for (host, excepted) in [
+            ("example.com", true),
+            ("example.com.", true),
+            ("www.example.com.", true),
+            ("www.below.org.", true),
+            ("below.org.", false),
+            ("other.org.", false),
+        ] {
+            let uri = format!("http://{host}/");
+            assert_eq!(choice(&proxies, &uri).is_none(), excepted, "{list} {host}");
+        }
+    }
+}
+
+#[test]
 fn ports_of_exceptions_mean_the_default_port_too() {
     let list = "a.example:80,b.example:443";
     let proxies = Proxies::all("proxy:1").unwrap().except(list);
