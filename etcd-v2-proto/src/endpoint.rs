@@ -1,7 +1,7 @@
 //! Where a member of the cluster listens.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -43,8 +43,24 @@ pub(crate) enum Place {
     Nowhere,
     /// This machine.
     Here,
+    /// An address that means another host on each network.
+    LinkLocal,
+    /// An address of many hosts at once.
+    Multicast,
+    /// Where a cloud hands out the secrets of a machine to whatever runs on it.
+    Metadata,
     Elsewhere,
 }
+
+/// The addresses at which clouds serve metadata.
+const METADATA: [IpAddr; 6] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
 
 struct Inner {
     scheme: Scheme,
@@ -115,14 +131,18 @@ impl Endpoint {
         match ip {
             Ok(ip) if ip.is_unspecified() => Place::Nowhere,
             Ok(ip) if ip.is_loopback() => Place::Here,
-            // A dot at the end says that a name is whole.
-            Err(_)
-                if matches!(host.trim_end_matches('.').rsplit('.').next(), Some("localhost")) =>
-            {
-                Place::Here
-            }
+            Ok(ip) if METADATA.contains(&ip) => Place::Metadata,
+            Ok(ip) if ip.is_multicast() || ip == Ipv4Addr::BROADCAST => Place::Multicast,
+            Ok(IpAddr::V4(ip)) if ip.is_link_local() => Place::LinkLocal,
+            Ok(IpAddr::V6(ip)) if ip.is_unicast_link_local() => Place::LinkLocal,
+            Err(_) if is_this_machine(host) => Place::Here,
             _ => Place::Elsewhere,
         }
+    }
+
+    /// Whether the port is 0, at which nobody can listen.
+    pub(crate) fn is_port_0(&self) -> bool {
+        self.inner.authority.port_u16() == Some(0)
     }
 
     pub(crate) fn host(&self) -> HeaderValue {

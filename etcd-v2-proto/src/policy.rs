@@ -158,7 +158,8 @@ pub struct Policy {
     /// Take answers from other clusters than the one that answered first, too. Off.
     pub any_cluster: bool,
     /// Believe members that advertise loopback or unspecified addresses, such as `localhost` or
-    /// `0.0.0.0`. Off; members that are reached through loopback themselves are believed anyway.
+    /// `0.0.0.0`. Off; members that are reached through loopback themselves are believed anyway. Link-local,
+    /// multicast and metadata addresses and port 0 are not, unless such an endpoint is known.
     pub local_urls: bool,
     /// What the URLs that members advertise are mapped to, for instance behind a NAT, before they are
     /// judged; `None` leaves one out. No mapping by default.

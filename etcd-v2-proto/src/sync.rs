@@ -11,7 +11,8 @@
 //! What members advertise is not to be trusted blindly: it is as often wrong as right behind NATs and in
 //! containers, and whoever can write it could lead clients astray. So a URL is taken only if it is one,
 //! without user information, leads somewhere (see [`Policy::local_urls`]) and is not a step down from
-//! https to http. If none can be used that is an error, and nothing changes.
+//! https to http. Link-local, multicast and metadata addresses and port 0 are taken only where the known
+//! endpoints are of the same kind. If none can be used that is an error, and nothing changes.
 
 use std::fmt;
 use std::time::Duration;
@@ -237,13 +238,27 @@ fn judge(url: &str, route: &Route, policy: &Policy) -> Result<Endpoint, String> 
     }
     // Another machine's loopback address is not this one's, whoever else is known.
     let told_by = route.endpoint(0);
-    match endpoint.place() {
+    let knows = |is_such: &dyn Fn(&Endpoint) -> bool| route.endpoints().iter().any(is_such);
+    if endpoint.is_port_0() && !knows(&Endpoint::is_port_0) {
+        return Err(format!("{endpoint} has port 0, at which nobody listens"));
+    }
+    let place = endpoint.place();
+    let odd = match place {
+        Place::LinkLocal => Some("link-local"),
+        Place::Multicast => Some("multicast"),
+        Place::Metadata => Some("metadata"),
+        Place::Nowhere | Place::Here | Place::Elsewhere => None,
+    };
+    if let Some(odd) = odd.filter(|_| !knows(&|own| own.place() == place)) {
+        return Err(format!("{endpoint} is a {odd} address, and no known endpoint is one"));
+    }
+    match place {
         _ if policy.local_urls => Ok(endpoint),
         Place::Nowhere => Err(format!("{endpoint} is an unspecified address")),
         Place::Here if told_by.place() != Place::Here => Err(format!(
             "{endpoint} is a loopback address, while {told_by}, which told it, is none"
         )),
-        Place::Here | Place::Elsewhere => Ok(endpoint),
+        _ => Ok(endpoint),
     }
 }
 
@@ -251,6 +266,89 @@ fn judge(url: &str, route: &Route, policy: &Policy) -> Result<Endpoint, String> 
 mod tests {
     use super::*;
     use crate::cluster::Cluster;
+
+    /// Hosts that no member can be reached at, by kind, and the word for the kind.
+    const ODD: [(&str, &[&str]); 4] = [
+        (
+            "link-local",
+            &[
+                "169.254.0.1",
+                "169.254.255.254",
+                "[fe80::1]",
+                "[febf::1]",
+                "[::ffff:169.254.1.1]",
+                "0xa9fe0102",
+            ],
+        ),
+        (
+            "multicast",
+            &[
+                "224.0.0.1",
+                "239.255.255.250",
+                "255.255.255.255",
+                "[ff02::1]",
+                "[ff0e::2]",
+                "[::ffff:224.0.0.1]",
+            ],
+        ),
+        (
+            "metadata",
+            &[
+                "169.254.169.254",
+                "100.100.100.200",
+                "168.63.129.16",
+                "192.0.0.192",
+                "[fd00:ec2::254]",
+                "[fd20:ce::254]",
+                "[::ffff:169.254.169.254]",
+                "[::ffff:a9fe:a9fe]",
+                "0xa9fea9fe",
+                "2852039166",
+                "0251.0376.0251.0376",
+            ],
+        ),
+        ("port 0", &["10.0.0.1:0", "name:0", "[2001:db8::1]:0"]),
+    ];
+
+    #[test]
+    fn takes_odd_addresses_only_where_such_ones_are_known() {
+        let url = |host: &str, kind: &str| {
+            format!("http://{host}{}", if kind == "port 0" { "" } else { ":2379" })
+        };
+        for local_urls in [false, true] {
+            let policy = Policy { local_urls, ..Policy::default() };
+            for (kind, hosts) in ODD {
+                for host in hosts {
+                    let urls = [url(host, kind), "http://10.0.0.2:2379".to_owned()];
+                    for (other, known) in
+                        ODD.iter().map(|(other, hosts)| (*other, url(hosts[0], other)))
+                    {
+                        let route =
+                            Cluster::parse(["http://10.0.0.1:2379", &known]).unwrap().route();
+                        let told = usable(&urls, &route, &policy).unwrap();
+                        let taken = other == kind;
+                        assert_eq!(told.endpoints.len(), 1 + usize::from(taken), "{host} {known}");
+                        assert_eq!(told.refused.len(), usize::from(!taken), "{host} {known}");
+                        assert!(taken || told.refused[0].contains(kind), "{:?}", told.refused);
+                    }
+                }
+            }
+            let route = Cluster::parse(["http://10.0.0.1:2379"]).unwrap().route();
+            for near in [
+                "169.253.255.255",
+                "169.255.0.1",
+                "223.255.255.255",
+                "240.0.0.1",
+                "100.100.100.201",
+                "[fec0::1]",
+                "[fd00:ec2::255]",
+                "[fe7f::1]",
+            ] {
+                let told = usable(&[url(near, "")], &route, &policy).unwrap();
+                assert_eq!(told.endpoints.len(), 1, "{near}");
+            }
+        }
+    }
 
     #[test]
     fn urls_that_are_too_many_are_told() {

@@ -40,6 +40,7 @@ fn goes_on(client: &Subject, server: &Server) {
 fn a_list_of_which_nothing_is_believed_changes_nothing(colour: Colour) {
     let stranger = Server::healthy();
     let (host, port) = (stranger.host(), stranger.host().rsplit(':').next().unwrap().to_owned());
+    let http = |host: &str| format!("http://{host}");
     let lists = [
         vec![format!("http://0.0.0.0:{port}"), format!("http://[::]:{port}")],
         vec![format!("http://[::ffff:0.0.0.0]:{port}"), format!("http://0:{port}")],
@@ -51,6 +52,10 @@ fn a_list_of_which_nothing_is_believed_changes_nothing(colour: Colour) {
             format!("http://{host}#a"),
         ],
         vec![host, String::new(), "http://".to_owned(), "http://[::1".to_owned()],
+        ["169.254.7.7:1", "[fe80::1]:1", "[::ffff:169.254.7.7]:1"].map(http).to_vec(),
+        ["224.0.0.1:1", "255.255.255.255:1", "[ff02::1]:1"].map(http).to_vec(),
+        ["169.254.169.254", "100.100.100.200", "[fd00:ec2::254]", "2852039166"].map(http).to_vec(),
+        ["127.0.0.1:0", "localhost:0", "10.0.0.1:0"].map(http).to_vec(),
         Vec::new(),
     ];
     for list in lists {

@@ -90,9 +90,24 @@ fn is_usable(endpoint: &Endpoint, known: &[&str], local_urls: bool) {
     assert!(!host.is_empty(), "{endpoint}");
     let told_by_this_machine = known[0].contains("//127.");
     let ip = host.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| ip.to_canonical());
-    if let (Ok(ip), false) = (ip, local_urls) {
+    if let (Ok(ip), false) = (&ip, local_urls) {
         assert!(!ip.is_unspecified(), "{endpoint}");
         assert!(!ip.is_loopback() || told_by_this_machine, "{endpoint}");
+    }
+    // No known endpoint is of these kinds.
+    if let Ok(ip) = ip {
+        assert!(!ip.is_multicast(), "{endpoint}");
+        assert!(!is_link_local(ip), "{endpoint}");
+        let text = ip.to_string();
+        assert!(!["100.100.100.200", "fd00:ec2::254"].contains(&text.as_str()), "{endpoint}");
+    }
+    assert_ne!(uri.port_u16(), Some(0), "{endpoint}");
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[..2] == [169, 254],
+        IpAddr::V6(ip) => ip.segments()[0] & 0xffc0 == 0xfe80,
     }
 }
 
