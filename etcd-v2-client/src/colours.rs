@@ -63,7 +63,9 @@ macro_rules! client_methods {
             /// they are asked for their next item.
             ///
             /// # Errors
-            /// As for a new client; the endpoints are as before then.
+            /// As for a new client. With credentials, an `http` endpoint is refused as well, by its name,
+            /// unless the client was made with such an endpoint and the credentials: a password that was
+            /// given for `https` would be sent in clear. The endpoints are as before then.
             pub fn set_endpoints<U: AsRef<str>>(
                 &self,
                 endpoints: impl IntoIterator<Item = U>,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::credentials::{Credentials, CredentialsProvider, Login, differing};
 use crate::endpoint::Endpoint;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Invalid};
 use crate::request::ClusterId;
 use crate::sync::Membership;
 
@@ -44,6 +44,8 @@ pub struct Cluster {
     ring: usize,
     pinned: usize,
     login: Login,
+    /// Whether the caller has given credentials together with an endpoint that is not encrypted.
+    in_clear: bool,
     /// The cluster that answered first.
     id: Option<ClusterId>,
     /// The farthest that any answer told of.
@@ -65,12 +67,14 @@ impl Cluster {
         let (seeds, credentials) = gather(endpoints)?;
         let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
         let login = credentials.map_or(Login::Nobody, Login::Fixed);
+        let in_clear = !login.is_nobody() && in_clear(&seeds).is_some();
         Ok(Self {
             seeds,
             endpoints,
             ring,
             pinned: 0,
             login,
+            in_clear,
             id: None,
             progress: Progress::default(),
             generation: 0,
@@ -92,6 +96,7 @@ impl Cluster {
     /// If the endpoints came with other ones, or there is a provider.
     pub fn with_credentials(mut self, credentials: Credentials) -> Result<Self, ErrorKind> {
         self.login.fix(credentials)?;
+        self.in_clear |= in_clear(&self.seeds).is_some();
         Ok(self)
     }
 
@@ -104,6 +109,7 @@ impl Cluster {
         provider: Arc<dyn CredentialsProvider>,
     ) -> Result<Self, ErrorKind> {
         self.login.provide(provider)?;
+        self.in_clear |= in_clear(&self.seeds).is_some();
         Ok(self)
     }
 
@@ -155,14 +161,21 @@ impl Cluster {
     ///
     /// # Errors
     /// As for [`new`](Self::new), and user information other than the present credentials or beside a
-    /// provider. The cluster is as before then.
+    /// provider. With credentials or a provider, an `http` endpoint is refused as well, unless the caller
+    /// has given the credentials together with one before: they would be sent in clear. The cluster is as
+    /// before then.
     pub fn replace(
         &mut self,
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> Result<(), ErrorKind> {
         let (seeds, credentials) = gather(endpoints)?;
+        let plain = in_clear(&seeds);
+        if let Some(plain) = plain.filter(|_| !self.login.is_nobody() && !self.in_clear) {
+            return Err(would_be_sent_in_clear(plain).into());
+        }
         if let Some(credentials) = credentials {
             self.login.fix(credentials)?;
+            self.in_clear |= plain.is_some();
         }
         (self.id, self.progress) = (None, Progress::default());
         self.generation = self.generation.wrapping_add(1);
@@ -243,6 +256,19 @@ impl Cluster {
         self.pinned = to;
         true
     }
+}
+
+/// The first endpoint to which credentials go in clear, if there is one.
+fn in_clear(endpoints: &[Endpoint]) -> Option<&Endpoint> {
+    endpoints.iter().find(|endpoint| !endpoint.is_https())
+}
+
+fn would_be_sent_in_clear(endpoint: &Endpoint) -> Invalid {
+    let reason = format!(
+        "{endpoint} is not encrypted, and the credentials were given for https endpoints only: use \
+         https, or make a client for http endpoints with these credentials"
+    );
+    Invalid::new("endpoint", reason)
 }
 
 type Gathered = (Arc<[Endpoint]>, Option<Credentials>);

@@ -187,3 +187,52 @@ fn how_far_another_cluster_is_tells_nothing() {
     cluster.follow(&told(7, 58));
     assert_eq!(cluster.index(), Some(58));
 }
+
+#[test]
+fn credentials_that_were_given_for_https_go_nowhere_in_clear() {
+    let list = |text: &str| Endpoint::parse_list([text]).unwrap();
+    let root = || Credentials::new("root", "hunter2").unwrap();
+    let provider = || -> Arc<dyn CredentialsProvider> { Arc::new(|| Ok(None)) };
+    let make = |seeds: &str, how: u32| {
+        let cluster = Cluster::new(list(seeds)).unwrap();
+        match how {
+            0 => cluster.with_credentials(root()).unwrap(),
+            1 => cluster.with_provider(provider()).unwrap(),
+            _ => Cluster::new(list(&seeds.replacen("://", "://root:hunter2@", 1))).unwrap(),
+        }
+    };
+    for how in 0..3 {
+        for (seeds, then, culprit) in [
+            ("https://a:1", "http://a:1", Some("http://a:1")),
+            ("https://a:1", "https://b:1,http://c:1", Some("http://c:1")),
+            ("https://a:1,https://b:1", "http://localhost:1", Some("http://localhost:1")),
+            ("https://a:1", "https://b:1", None),
+            ("http://a:1", "http://b:1", None),
+            ("http://a:1", "https://b:1", None),
+            ("https://a:1,http://b:1", "http://c:1", None),
+        ] {
+            let mut cluster = make(seeds, how);
+            let before = cluster.endpoints().to_vec();
+            let result = cluster.replace(list(then));
+            assert_eq!(result.is_err(), culprit.is_some(), "{seeds} {then}");
+            if let (Err(error), Some(culprit)) = (result, culprit) {
+                let text = error.to_string();
+                assert!(text.contains(culprit) && !text.contains("hunter2"), "{text}");
+                assert_eq!(cluster.endpoints(), before, "as before");
+                cluster.replace(list("https://c:1")).unwrap();
+                assert!(cluster.replace(list(then)).is_err(), "still");
+            }
+        }
+    }
+    // Who has named both together means it, also after a time with https only.
+    let mut cluster = make("http://a:1", 0);
+    cluster.replace(list("https://b:1")).unwrap();
+    cluster.replace(list("http://a:1")).unwrap();
+    let mut cluster = Cluster::new(list("https://a:1")).unwrap();
+    cluster.replace(list("http://a:1")).unwrap();
+    cluster.replace(list("http://root:hunter2@a:1")).unwrap();
+    cluster.replace(list("http://b:1")).unwrap();
+    // The password in the URL does not make it any safer where https was meant.
+    let mut cluster = make("https://a:1", 0);
+    assert!(cluster.replace(list("http://root:hunter2@a:1")).is_err());
+}

@@ -84,6 +84,11 @@ impl Login {
         }
     }
 
+    /// Whether no request has credentials.
+    pub(crate) const fn is_nobody(&self) -> bool {
+        matches!(self, Self::Nobody)
+    }
+
     /// Who that always is.
     pub(crate) const fn fixed(&self) -> Option<&Credentials> {
         match self {

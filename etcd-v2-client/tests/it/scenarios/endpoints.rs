@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use etcd_v2_client::keys::{Get, Set};
-use etcd_v2_client::{ErrorKind, Outcome};
+use etcd_v2_client::{Credentials, ErrorKind, Outcome};
 
 use crate::both::{Colour, Setup, both, ms};
 use crate::server::{Gate, Refusing, Server, plausible};
@@ -17,6 +17,7 @@ both!(
     order_is_kept_on_request,
     new_endpoints_replace_the_old_ones_for_all_clones,
     useless_new_endpoints_leave_the_old_ones,
+    new_endpoints_take_no_password_in_clear_that_was_given_for_https,
     pinned_endpoint_stays_pinned_if_it_stays,
     call_in_flight_survives_new_endpoints,
     news_of_a_call_that_began_long_ago_moves_nothing,
@@ -135,6 +136,43 @@ fn useless_new_endpoints_leave_the_old_ones(colour: Colour) {
     }
     client.send(Get::new("/a")).unwrap();
     assert_eq!(server.seen()[0].header("Authorization"), None);
+}
+
+fn new_endpoints_take_no_password_in_clear_that_was_given_for_https(colour: Colour) {
+    let server = Server::healthy();
+    let secure = "https://127.0.0.1:1".to_owned();
+    let secret = "https://root:hunter2@127.0.0.1:1".to_owned();
+    let provide = || Ok(Some(Credentials::new("root", "hunter2")?));
+    let setup = || colour.patient([secure.clone()]);
+    for client in [
+        setup().credentials("root", "hunter2").build(),
+        setup().credentials_from(provide).build(),
+        colour.patient([secret]).build(),
+    ] {
+        let (url, embedded) = (server.url(), server.url().replace("//", "//root:hunter2@"));
+        for urls in [&[url.as_str()][..], &["https://127.0.0.1:2", &url], &[&embedded]] {
+            let error = client.set_endpoints(urls).unwrap_err();
+            // A provider is never given together with a password in a URL.
+            assert!(error.to_string().contains(&url), "{error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            assert_eq!(error.outcome(), Outcome::NotSent);
+            assert_eq!(client.endpoints(), [secure.clone()], "as before");
+        }
+        client.set_endpoints(&["https://127.0.0.1:2"]).unwrap();
+        assert_eq!(client.endpoints(), ["https://127.0.0.1:2"]);
+    }
+    assert_eq!(server.connections(), 0);
+
+    // Without credentials, and where both were given together, the caller means it.
+    let client = setup().build();
+    client.set_endpoints(&[&server.url()]).unwrap();
+    client.send(Get::new("/a")).unwrap();
+    assert_eq!(server.seen()[0].header("Authorization"), None);
+    let client = colour.patient([secure.clone(), "http://127.0.0.1:1".to_owned()]);
+    let client = client.credentials("root", "hunter2").build();
+    client.set_endpoints(&[&server.url()]).unwrap();
+    client.send(Get::new("/a")).unwrap();
+    assert!(server.seen()[1].header("Authorization").is_some());
 }
 
 fn pinned_endpoint_stays_pinned_if_it_stays(colour: Colour) {
