@@ -1,6 +1,7 @@
 //! Automatic sync for asynchronous callers.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,13 +28,14 @@ impl Client {
     /// made anew with each, so a client whose order is [`LeaderFirst`](crate::Order::LeaderFirst) follows the
     /// leader. The endpoints that the client was made with are asked when none of the members answers.
     ///
-    /// The future never ends by itself, and neither does an error end it: after one it tries again,
-    /// after a random pause whose limit grows from a second up to the interval. It ends when it is
-    /// dropped, its task aborted, or the interrupt of this clone [stopped](Self::stopped_by). It goes on
-    /// without the client.
+    /// The future never ends by itself, and neither does an error end it: after one it tries again, after
+    /// the interval or a second, whichever is shorter, and then after pauses that double up to the interval,
+    /// or to 10 seconds if that is longer. It ends when it is dropped, its task aborted, or the interrupt of
+    /// this clone [stopped](Self::stopped_by). It goes on without the client.
     ///
     /// `report` gets what each sync came to, one after the other, on the task that carries out the future;
-    /// it must not block.
+    /// it must not block. A panic in it ends nothing: the panic hook tells of it, by default on the standard
+    /// error, and `report` is called again after the next sync.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -65,12 +67,22 @@ impl Client {
             // Errors are what a turn ended with, and no end.
             while let Some(Ok(turn)) = span.clone().around(run.next()).await {
                 if let Some(end) = span.within(|| run.conversation().take(turn)) {
-                    report(end);
+                    tell(&mut report, end);
                 }
             }
         });
         Ok(AutoSync { syncing })
     }
+}
+
+/// Reports what a sync came to. A panic of the caller's code is no reason to let the members be forgotten;
+/// the panic hook has told of it.
+pub(crate) fn tell(
+    report: &mut impl FnMut(Result<Membership, Error>),
+    end: Result<Membership, Error>,
+) {
+    // Whatever state the panic left is the caller's, who is called again with it.
+    let _ = catch_unwind(AssertUnwindSafe(|| report(end)));
 }
 
 impl Future for AutoSync {

@@ -11,8 +11,10 @@
 //! | resting | failed, because stopped | over |
 //!
 //! An error is no end: whoever relies on the members being known would otherwise go on with old ones and
-//! not know it. After an error the pause is random, so that clients do not come back all at once, and its
-//! limit doubles from one second on with each further error, up to the interval.
+//! not know it. The pause after a first error is the interval, or one second if that is shorter; it doubles
+//! with each further error, up to the interval, or 10 seconds if that is longer. A random part makes it up to
+//! twice as long, so that clients do not come back all at once. So errors never make it ask more often than
+//! the interval does, or than once a second.
 
 use std::fmt;
 use std::sync::Arc;
@@ -103,13 +105,15 @@ impl AutoSync {
     /// How long to rest after a sync that came to this.
     fn pause_after(&mut self, end: &Result<Membership, Error>) -> Duration {
         const FIRST: Duration = Duration::from_secs(1);
+        const LONG: Duration = Duration::from_secs(10);
         if end.is_ok() {
             self.failures = 0;
             return self.interval;
         }
-        let limit = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(self.interval);
+        let (first, most) = (self.interval.min(FIRST), self.interval.max(LONG));
+        let least = first.saturating_mul(2_u32.saturating_pow(self.failures)).min(most);
         self.failures = self.failures.saturating_add(1);
-        self.jitter.up_to(limit)
+        least.saturating_add(self.jitter.up_to(least)).min(most)
     }
 }
 
@@ -214,6 +218,35 @@ mod tests {
             }
         }
         assert!(pauses.len() > 15, "{pauses:?}");
-        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(1)));
+        let (least, most) = (Duration::from_secs(1), Duration::from_secs(2));
+        assert!(pauses.iter().all(|pause| (least..=most).contains(pause)), "{pauses:?}");
+    }
+
+    #[test]
+    fn backs_off_after_errors_and_asks_no_more_often_than_its_interval_allows() {
+        let second = Duration::from_secs(1);
+        for millis in [100, 150, 500, 999, 1000, 1500, 5000, 10_000, 60_000, u64::MAX] {
+            let interval = Duration::from_millis(millis);
+            for seed in 0..50 {
+                let start = Start { seed, ..start(Policy::default()) };
+                let mut sync = AutoSync::new(start, interval, false).unwrap();
+                for failures in 0..80 {
+                    let pause = sync.pause_after(&Err(Error::nobody()));
+                    let first = interval.min(second);
+                    let least = first.saturating_mul(2_u32.saturating_pow(failures));
+                    let least = least.min(interval.max(10 * second));
+                    assert!(pause >= least, "{interval:?} {failures} {pause:?}");
+                    assert!(pause <= least.saturating_mul(2).min(interval.max(10 * second)));
+                }
+                let healthy = Membership {
+                    endpoints: Vec::new(),
+                    leader: None,
+                    refused: Vec::new(),
+                    generation: 0,
+                };
+                assert_eq!(sync.pause_after(&Ok(healthy)), interval);
+                assert!(sync.pause_after(&Err(Error::nobody())) <= 2 * second, "it begins again");
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use etcd_v2_proto::{BlockingRun, Error, Interrupt, Invalid, Membership};
 
 use super::Client;
+use crate::auto_sync::tell;
 
 /// A thread that finds out who the members are, again and again, for as long as this is there. Made by
 /// [`Client::auto_sync`].
@@ -29,12 +30,14 @@ impl Client {
     /// made anew with each, so a client whose order is [`LeaderFirst`](crate::Order::LeaderFirst) follows the
     /// leader. The endpoints that the client was made with are asked when none of the members answers.
     ///
-    /// No error ends it: after one it tries again, after a random pause whose limit grows from a second
-    /// up to the interval. It ends when the [`AutoSync`] is dropped, or the interrupt of this clone
-    /// [stopped](Self::stopped_by). It goes on without the client.
+    /// No error ends it: after one it tries again, after the interval or a second, whichever is shorter, and
+    /// then after pauses that double up to the interval, or to 10 seconds if that is longer. It ends when the
+    /// [`AutoSync`] is dropped, or the interrupt of this clone [stopped](Self::stopped_by). It goes on without
+    /// the client.
     ///
-    /// `report` gets what each sync came to, one after the other, on that thread. A panic in it ends the
-    /// thread.
+    /// `report` gets what each sync came to, one after the other, on that thread. A panic in it ends
+    /// nothing: the panic hook tells of it, by default on the standard error, and `report` is called again
+    /// after the next sync.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -66,7 +69,7 @@ impl Client {
             // Errors are what a turn ended with, and no end.
             while let Some(Ok(turn)) = span.within(|| run.next()) {
                 if let Some(end) = span.within(|| run.conversation().take(turn)) {
-                    report(end);
+                    tell(&mut report, end);
                 }
             }
         };
@@ -87,7 +90,6 @@ impl AutoSync {
         self.interrupt.stop();
         let other = |thread: &JoinHandle<()>| thread.thread().id() != thread::current().id();
         if let Some(thread) = self.thread.take().filter(other) {
-            // A panic of the callback has been told by its own thread.
             let _ = thread.join();
         }
     }

@@ -185,7 +185,7 @@ transcripts! {
     auto_sync_asks_again_after_the_interval
     auto_sync_takes_a_fresh_route_for_each_sync
     auto_sync_goes_on_after_errors_with_growing_pauses
-    auto_sync_rests_no_longer_than_a_short_interval
+    auto_sync_rests_longer_than_a_short_interval_after_errors
     auto_sync_asks_for_the_leader_each_time
     auto_sync_ends_only_when_it_is_stopped
     auto_sync_has_a_deadline_even_if_reads_have_none

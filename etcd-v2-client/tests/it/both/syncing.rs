@@ -48,6 +48,27 @@ impl Syncing {
         Ok(Self { ends, guard: Guard::Thread(syncing) })
     }
 
+    /// The same, with another callback. It has to drop the sender when it goes.
+    pub(crate) fn reporting(
+        client: &super::Subject,
+        interval: Duration,
+        report: impl FnMut(Result<Membership, Error>) + Send + 'static,
+        ends: Receiver<Result<Membership, Error>>,
+    ) -> Self {
+        let guard = match client {
+            #[cfg(feature = "hyper")]
+            super::Subject::Async(client, runtime) => {
+                let syncing = client.auto_sync(interval, report).unwrap();
+                Guard::Task(runtime.spawn(syncing).abort_handle())
+            }
+            #[cfg(feature = "ureq")]
+            super::Subject::Blocking(client) => {
+                Guard::Thread(client.auto_sync(interval, report).unwrap())
+            }
+        };
+        Self { ends, guard }
+    }
+
     /// What the next sync comes to.
     pub(crate) fn next(&self) -> Result<Membership, Error> {
         match self.ends.recv_timeout(PATIENCE) {

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use etcd_v2_client::keys::Get;
 use etcd_v2_client::observe::Observer;
-use etcd_v2_client::{ErrorKind, Interrupt, Order, Outcome, Policy};
+use etcd_v2_client::{Error, ErrorKind, Interrupt, Membership, Order, Outcome, Policy};
 
 use crate::both::observing::{Note, Notes};
-use crate::both::{Colour, both, ms};
+use crate::both::{Colour, Syncing, both, ms};
 use crate::server::{Gate, Refusing, Seen, Server, plausible, response};
 
 both!(
     endpoints_follow_the_members,
     errors_are_told_and_are_no_end,
+    asks_no_more_often_than_its_interval_allows_after_errors,
+    goes_on_after_a_panic_in_its_report,
     an_observer_hears_of_each_sync,
     the_leader_of_each_sync_is_asked_first,
     endpoints_that_were_replaced_are_asked_by_the_next_sync,
@@ -97,6 +99,55 @@ fn errors_are_told_and_are_no_end(colour: Colour) {
         assert_eq!(client.endpoints(), [server.url()], "as before");
     }
     assert_eq!(syncing.found(), [own]);
+}
+
+fn asks_no_more_often_than_its_interval_allows_after_errors(colour: Colour) {
+    let strange = members(["http://0.0.0.0:1"]);
+    for answer in [
+        unwell(),
+        strange,
+        json(503, "{}"),
+        json(401, "{\"message\":\"who is this\"}"),
+        "HTTP/1.1 200 OK\r\n".to_owned(),
+    ] {
+        let server = Server::always(answer);
+        let client = colour.client([server.url()]).with(|policy| policy.passes = Some(1));
+        let began = Instant::now();
+        let syncing = client.auto_sync(OFTEN).unwrap();
+        for number in 0..4_u32 {
+            syncing.next().unwrap_err();
+            // Each pause is twice as long as the one before, and none is shorter than the interval.
+            let least = OFTEN * (2_u32.pow(number) - 1);
+            assert!(began.elapsed() >= least, "{number} {:?}", began.elapsed());
+        }
+        // One may have been under way.
+        let reported = 4 + syncing.end().len();
+        assert!(server.count() <= reported + 1, "{} requests", server.count());
+    }
+}
+
+fn goes_on_after_a_panic_in_its_report(colour: Colour) {
+    let server = one_after_the_other([
+        members(["http://127.0.0.1:1"]),
+        unwell(),
+        members(["http://127.0.0.1:2"]),
+    ]);
+    let client = colour.client([server.url()]).with(|policy| policy.passes = Some(1));
+    let (sender, ends) = std::sync::mpsc::channel();
+    let mut calls = 0;
+    let report = move |end: Result<Membership, Error>| {
+        calls += 1;
+        drop(sender.send(end));
+        assert!(calls > 2, "as it is meant to");
+    };
+    // The seed is asked each time, as it stays when the members do not answer.
+    let syncing = Syncing::reporting(&client, OFTEN, report, ends);
+    assert_eq!(syncing.found(), ["http://127.0.0.1:1"]);
+    syncing.next().unwrap_err();
+    assert_eq!(syncing.found(), ["http://127.0.0.1:2"]);
+    assert_eq!(syncing.found(), ["http://127.0.0.1:2"], "and so on");
+    assert_eq!(client.endpoints(), ["http://127.0.0.1:2"]);
+    syncing.end();
 }
 
 fn an_observer_hears_of_each_sync(colour: Colour) {

@@ -156,7 +156,7 @@ fn new_endpoints_take_no_password_in_clear_that_was_given_for_https(colour: Colo
             assert!(error.to_string().contains(&url), "{error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
             assert_eq!(error.outcome(), Outcome::NotSent);
-            assert_eq!(client.endpoints(), [secure.clone()], "as before");
+            assert_eq!(client.endpoints(), [&*secure], "as before");
         }
         client.set_endpoints(&["https://127.0.0.1:2"]).unwrap();
         assert_eq!(client.endpoints(), ["https://127.0.0.1:2"]);
