@@ -101,7 +101,7 @@ fn path(collection: &str, field: &'static str, name: &str) -> Result<String, Inv
 /// A change of a user or of a role.
 fn put(path: String, body: &impl Serialize) -> Result<Encoded, Invalid> {
     let body = encode(body)?;
-    Ok(Encoded::new(Method::PUT, path, Purpose::Write)?.with_body(JSON, body))
+    Encoded::new(Method::PUT, path, Purpose::Write)?.with_body(JSON, body)
 }
 
 /// The names of the users or of the roles.

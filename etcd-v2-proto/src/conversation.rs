@@ -31,9 +31,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cluster::Detour;
-use crate::error::{ConnectionError, Error, NoDescriptors};
-use crate::interrupt::Reason;
+use crate::error::{ConnectionError, Error, NoDescriptors, chain, printable};
+use crate::interrupt::{AbandonReason, Reason};
 use crate::monitor::Pending;
+use crate::secrets::Secrets;
 
 /// Something that has to be talked through with a cluster, one action at a time.
 ///
@@ -192,6 +193,7 @@ impl Timing {
 pub struct Failure {
     stage: Stage,
     cause: Cause,
+    abandoned: Option<AbandonReason>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -226,39 +228,60 @@ pub enum Cause {
 impl Failure {
     /// No byte of the request left, because of `source`.
     pub fn before_send(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { stage: Stage::BeforeSend, cause: Cause::Broken, source: Some(source.into()) }
+        Self {
+            stage: Stage::BeforeSend,
+            cause: Cause::Broken,
+            abandoned: None,
+            source: Some(source.into()),
+        }
     }
 
     /// The exchange broke off after some of the request may have left, because of `source`.
     pub fn after_send(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { stage: Stage::AfterSend, cause: Cause::Broken, source: Some(source.into()) }
+        Self {
+            stage: Stage::AfterSend,
+            cause: Cause::Broken,
+            abandoned: None,
+            source: Some(source.into()),
+        }
     }
 
     /// The transport cannot do that at all, because of `source`; no byte of the request left.
     pub fn unsupported(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let cause = Cause::Unsupported;
-        Self { stage: Stage::BeforeSend, cause, source: Some(source.into()) }
+        Self { stage: Stage::BeforeSend, cause, abandoned: None, source: Some(source.into()) }
     }
 
     /// A time limit was reached.
     #[must_use]
     pub const fn timed_out(stage: Stage) -> Self {
-        Self { stage, cause: Cause::TimedOut, source: None }
+        Self { stage, cause: Cause::TimedOut, abandoned: None, source: None }
     }
 
     /// The driver's [`Interrupt`](crate::Interrupt) was used.
     #[must_use]
     pub const fn interrupted(stage: Stage, reason: Reason) -> Self {
-        let cause = match reason {
-            Reason::Stopped => Cause::Stopped,
-            Reason::Leave => Cause::Left,
+        let (cause, abandoned) = match reason {
+            Reason::Stopped => (Cause::Stopped, None),
+            Reason::Leave(reason) => (Cause::Left, Some(reason)),
         };
-        Self { stage, cause, source: None }
+        Self { stage, cause, abandoned, source: None }
     }
 
     /// Nobody said how the action went.
     pub(crate) const fn abandoned() -> Self {
-        Self { stage: Stage::AfterSend, cause: Cause::Abandoned, source: None }
+        Self { stage: Stage::AfterSend, cause: Cause::Abandoned, abandoned: None, source: None }
+    }
+
+    /// Replaces what caused it by its text without these secrets, if it has any of them.
+    pub(crate) fn redact(&mut self, secrets: &Secrets) {
+        let Some(source) = &self.source else { return };
+        let texts = || chain(&**source).map(ToString::to_string);
+        if texts().chain([format!("{source:?}")]).any(|text| secrets.are_in(&text)) {
+            let mut text = texts().last().unwrap_or_default();
+            secrets.redact_text(&mut text);
+            self.source = Some(text.into());
+        }
     }
 
     /// Whether any of the request can have reached the server.
@@ -276,6 +299,12 @@ impl Failure {
     /// Whether no connection could be opened because this machine has no free file descriptor.
     pub(crate) fn no_descriptors(&self) -> Option<NoDescriptors> {
         self.source().and_then(NoDescriptors::find)
+    }
+
+    /// Why the endpoint was left, if it was.
+    #[must_use]
+    pub const fn abandon_reason(&self) -> Option<AbandonReason> {
+        self.abandoned
     }
 
     /// What is wrong with the connection, if the transport could tell.
@@ -300,7 +329,21 @@ impl fmt::Display for Failure {
                  short",
             )?,
             (Cause::Stopped, _) => f.write_str("stopped by the caller")?,
-            (Cause::Left, _) => f.write_str("left an endpoint that was found dead")?,
+            (Cause::Left, _) => match self.abandoned {
+                Some(AbandonReason::NoLeader { waited }) => write!(
+                    f,
+                    "no leader: the member responds, but had no leader when the request had waited for \
+                     {:.1} s",
+                    waited.as_secs_f32()
+                )?,
+                Some(AbandonReason::LeaderChanged) => f.write_str(
+                    "the leader changed while the request waited for its response, which may be lost with \
+                     the old leader",
+                )?,
+                _ => f.write_str(
+                    "the endpoint did not answer a probe: the server is hung or down, or out of reach",
+                )?,
+            },
             (Cause::Abandoned, _) => f.write_str("abandoned before the answer came")?,
         }
         if let Some(none) = self.no_descriptors() {
@@ -312,7 +355,7 @@ impl fmt::Display for Failure {
         while let Some(inner) = source.and_then(StdError::source) {
             source = Some(inner);
         }
-        source.map_or(Ok(()), |source| write!(f, ": {source}"))
+        source.map_or(Ok(()), |source| write!(f, ": {}", printable(&source.to_string())))
     }
 }
 

@@ -77,6 +77,16 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// What must not be shown: the Base64 form of user name and password, and the password.
+    pub(crate) fn secrets(&self) -> [Zeroizing<Vec<u8>>; 2] {
+        let encoded = &self.header[SCHEME.len()..];
+        let clear = Zeroizing::new(STANDARD.decode(encoded).unwrap_or_default());
+        let password = clear.get(self.user.len() + 1..).unwrap_or_default();
+        [Zeroizing::new(encoded.to_vec()), Zeroizing::new(password.to_vec())]
+    }
+}
+
 /// How the value of the `Authorization` header begins.
 const SCHEME: &[u8] = b"Basic ";
 

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
 use crate::encoding::FORM;
+use crate::secrets::is_auth_path;
 use crate::user_agent::UserAgent;
 use quote::{is_for_pipe, print_format, quote};
 
@@ -101,8 +102,7 @@ impl<'a> Curl<'a> {
 
     fn body(&self) -> Cow<'a, [u8]> {
         let body = &self.request.body()[..];
-        // Percent-encoded it means the same to a server, and behind a prefix, too.
-        let for_auth = decoded(self.request.uri().path()).contains("/v2/auth");
+        let for_auth = is_auth_path(self.request.uri().path());
         if for_auth && !self.secrets && !body.is_empty() {
             return HIDDEN.as_bytes().into();
         }

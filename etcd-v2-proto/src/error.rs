@@ -8,21 +8,26 @@ mod connection;
 mod descriptors;
 mod gap;
 mod kind;
+mod login;
 mod lost;
+mod no_leader;
 mod outcome;
 mod refresh;
 mod retries;
+mod text;
 mod unexpected;
 
 pub use code::Code;
 pub use connection::ConnectionError;
+pub(crate) use connection::chain;
 #[cfg(feature = "tls")]
-pub(crate) use connection::{chain, ending};
+pub(crate) use connection::ending;
 pub(crate) use descriptors::NoDescriptors;
 pub use gap::{Gap, GapReason};
 pub use kind::{ApiError, ErrorKind, EtcdError, Invalid, RedirectError};
 pub use outcome::Outcome;
 pub use refresh::RefreshUnsupported;
+pub(crate) use text::{printable, quoted};
 pub use unexpected::Unexpected;
 pub(crate) use unexpected::{Likely, is_page};
 
@@ -36,6 +41,7 @@ use http::StatusCode;
 use crate::conversation::Cause;
 use crate::endpoint::Endpoint;
 use crate::keys::Mark;
+use no_leader::telling;
 use retries::HELD_BACK;
 
 /// Why a call failed.
@@ -57,6 +63,8 @@ struct Inner {
     mark: Option<Mark>,
     /// Whether the call asked more seldom than it would have.
     was_held_back: bool,
+    /// As whom it was sent, where that is what the error is about.
+    login: Option<String>,
 }
 
 /// One attempt of a call that came to nothing.
@@ -94,8 +102,9 @@ impl Error {
         attempts: Vec<Attempt>,
     ) -> Self {
         let worst = attempts.iter().map(|attempt| attempt.outcome).fold(outcome, Outcome::max);
-        let (mark, was_held_back) = (None, false);
-        let inner = Inner { kind, outcome: worst, writes, endpoint, attempts, mark, was_held_back };
+        let (mark, was_held_back, login) = (None, false, None);
+        let outcome = worst;
+        let inner = Inner { kind, outcome, writes, endpoint, attempts, mark, was_held_back, login };
         Self { inner: Arc::new(inner) }
     }
 
@@ -204,12 +213,18 @@ impl Error {
         matches!(self.inner.kind, ErrorKind::Unavailable)
     }
 
-    /// Whether there is no leader at the moment: a bare status 503, as during an election, or no member that
-    /// has the leader which the policy [requires](crate::Policy::require_leader).
+    /// Whether there is no leader at the moment: a member said so, be it by a bare status 503 as during an
+    /// election, or its [probes](crate::monitor) did while the call waited for it, or no member has the leader
+    /// which the policy [requires](crate::Policy::require_leader). If no endpoint succeeded in time, what some
+    /// endpoint said last counts.
     #[must_use]
     pub fn is_no_leader(&self) -> bool {
-        matches!(self.inner.kind, ErrorKind::NoLeader)
-            || self.api_status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+        match &self.inner.kind {
+            ErrorKind::Unavailable | ErrorKind::TimedOut => {
+                telling(self.attempts()).iter().any(|attempt| attempt.kind.is_no_leader())
+            }
+            kind => kind.is_no_leader(),
+        }
     }
 
     /// Whether members answered, but none that had what this client has seen before; see
@@ -320,6 +335,9 @@ impl fmt::Display for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, endpoint, attempts, .. } = &*self.error.inner;
         write!(f, "{kind}")?;
+        if let Some(login) = &self.error.inner.login {
+            write!(f, ", {login}")?;
+        }
         if let Some(endpoint) = endpoint {
             write!(f, "\n  at {endpoint}")?;
         }
@@ -339,6 +357,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, endpoint, attempts, .. } = &*self.inner;
         write!(f, "{kind}")?;
+        if let Some(login) = &self.inner.login {
+            write!(f, ", {login}")?;
+        }
         // What came before an answer that ended the call is left to the detail.
         let attempts: &[Attempt] = if endpoint.is_some() { &[] } else { attempts };
         match kind {
@@ -346,14 +367,9 @@ impl fmt::Display for Error {
             _ => endpoint.iter().try_for_each(|endpoint| write!(f, " (at {endpoint})"))?,
         }
         // What each endpoint said last is what an operator wants to see on one line.
-        let mut seen: Vec<&Endpoint> = Vec::new();
-        for attempt in attempts.iter().rev() {
-            if seen.contains(&&attempt.endpoint) {
-                continue;
-            }
-            let separator = if seen.is_empty() { ": " } else { "; " };
+        for (number, attempt) in telling(attempts).into_iter().enumerate() {
+            let separator = if number == 0 { ": " } else { "; " };
             write!(f, "{separator}{}: {}", attempt.endpoint, attempt.kind)?;
-            seen.push(&attempt.endpoint);
         }
         if self.was_held_back() {
             write!(f, " ({HELD_BACK})")?;

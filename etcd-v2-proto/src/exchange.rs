@@ -58,6 +58,8 @@ mod learned;
 mod limits;
 mod part;
 mod patience;
+mod refused;
+mod retry_after;
 mod state;
 mod turns;
 mod vetting;
@@ -102,8 +104,10 @@ pub struct Exchange<R: Request> {
 impl<R: Request> Exchange<R> {
     /// An exchange that begins `now`. `seed` makes its pauses differ from those of other clients.
     pub fn new(request: R, route: Route, policy: Arc<Policy>, seed: u64, now: Duration) -> Self {
-        let (mut route, encoded) =
-            (route, request.encode_with(policy.consistency).map_err(ErrorKind::from));
+        let (mut route, encoded) = (
+            route.expecting(policy.cluster_id),
+            request.encode_with(policy.consistency).map_err(ErrorKind::from),
+        );
         let encoded = encoded.and_then(|encoded| route.log_in().map(|()| encoded));
         let (encoded, invalid) = match encoded {
             Ok(encoded) => (encoded, None),
@@ -127,7 +131,7 @@ impl<R: Request> Exchange<R> {
 
     fn read(&mut self, now: Duration, hop: &Hop, parts: Parts) -> State<R::Output> {
         let at = self.place(hop);
-        self.learned.preferred = at;
+        (self.learned.preferred, self.learned.is_foreign) = (at, hop.position.is_none());
         let head = Head::read(&parts, self.request.accepts(parts.status));
         let limit = if head.accepted { self.policy.max_answer } else { self.policy.max_error_body };
         let seen = match self.route.foreign(&head.meta) {
@@ -144,10 +148,11 @@ impl<R: Request> Exchange<R> {
 
     /// The body is as complete as it gets: is it an answer?
     fn judge(&mut self, now: Duration, at: usize, head: Head, body: Vec<u8>) -> State<R::Output> {
-        let Head { status, accepted, meta, content_type, is_encoded } = head;
-        if !accepted {
-            return self.fail(now, at, judge::refusal(status, &content_type, &body));
+        if !head.accepted {
+            let verdict = self.refused(now, &head, body, false);
+            return self.fail(now, at, verdict);
         }
+        let Head { status, meta, content_type, is_encoded, .. } = head;
         if let Some(refusal) = judge::disguised(status, &body) {
             return self.fail(now, at, refusal);
         }
@@ -192,7 +197,8 @@ impl<R: Request> Exchange<R> {
     }
 
     /// An attempt at the endpoint `at` came to nothing: on to whatever is next.
-    fn fail(&mut self, now: Duration, at: usize, mut verdict: Verdict) -> State<R::Output> {
+    fn fail(&mut self, now: Duration, at: usize, verdict: Verdict) -> State<R::Output> {
+        let mut verdict = self.presentable(verdict);
         let endpoint = self.route.endpoint(at).clone();
         if verdict.cause() == Some(Cause::Stopped) {
             verdict.kind = ErrorKind::Stopped;
@@ -208,7 +214,8 @@ impl<R: Request> Exchange<R> {
             }
             return State::Failed(self.tally.conclude(Some(endpoint), verdict));
         }
-        let (broke, may_change) = (verdict.broke(), verdict.may_change());
+        let broke = verdict.ended_the_connection();
+        let may_change = verdict.may_change();
         self.tally.count(endpoint, self.limits.spent(now), verdict);
         if self.limits.are_over(now) {
             return State::Failed(self.tally.too_late());
@@ -231,6 +238,7 @@ impl<R: Request> Exchange<R> {
     /// open.
     fn conclude(&self, error: Error) -> Error {
         let error = if self.turns.was_held_back() { error.held_back() } else { error };
+        let error = self.with_login(error);
         if !error.may_have_applied() {
             return error;
         }
@@ -374,7 +382,10 @@ impl<R: Request> Conversation for Exchange<R> {
                         let verdict = self.cut(head, body.take(), ErrorKind::TooLarge { limit });
                         self.fail(now, at, verdict)
                     }
-                    Err(Overflow { .. }) => self.judge(now, at, head, body.take()),
+                    Err(Overflow { .. }) => {
+                        let verdict = self.refused(now, &head, body.take(), true);
+                        self.fail(now, at, verdict)
+                    }
                 }
             }
             (State::Reading { at, head, body, .. }, Event::End) => {
@@ -385,8 +396,8 @@ impl<R: Request> Conversation for Exchange<R> {
                     let verdict = self.cut(head, body.take(), failure.into());
                     self.fail(now, at, verdict)
                 } else {
-                    let refusal = judge::refusal(head.status, &head.content_type, &body.take());
-                    self.fail(now, at, refusal.broken_off(failure))
+                    let verdict = self.refused(now, &head, body.take(), true);
+                    self.fail(now, at, verdict.broken_off(failure))
                 }
             }
             (reading @ State::Reading { .. }, Event::Elapsed) => {

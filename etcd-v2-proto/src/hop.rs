@@ -52,7 +52,7 @@ impl Hop {
             headers.insert(header::AUTHORIZATION, value);
         }
         if let Some((content_type, body)) = &encoded.body {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            headers.insert(header::CONTENT_TYPE, content_type.clone());
             request.body_mut().clone_from(body);
         }
         *request.headers_mut() = headers;
@@ -89,8 +89,7 @@ pub(crate) fn follow(
     let (from, followed) = (&hop.uri, hop.followed);
     let location = headers.get(header::LOCATION).ok_or(RedirectError::NoLocation { status })?;
     let location = String::from_utf8_lossy(location.as_bytes());
-    let bad =
-        || RedirectError::BadLocation { location: shown(&location).chars().take(200).collect() };
+    let bad = || RedirectError::BadLocation { location: shown_location(&location) };
 
     let mut url = Url::parse(&from.to_string()).and_then(|from| from.join(&location));
     if let Ok(url) = &mut url {
@@ -114,6 +113,9 @@ pub(crate) fn follow(
         return Err(RedirectError::Downgrade { target: target() });
     }
     let home = match route.positions_of(&url)[..] {
+        [] if policy.foreign_redirects && encoded.has_secret_body() => {
+            return Err(RedirectError::SecretBody { target: target() });
+        }
         [] if policy.foreign_redirects => None,
         [] => return Err(RedirectError::Foreign { target: target() }),
         ref known => {
@@ -128,6 +130,27 @@ pub(crate) fn follow(
     }
     let foreign = Hop { uri, host, position: None, followed };
     Ok(Hop { followed: followed + 1, ..home.unwrap_or(foreign) })
+}
+
+/// What may be shown of a target that is not a URL of http or https: nothing that may be user information.
+fn shown_location(location: &str) -> String {
+    /// Enough to recognize it.
+    const LONGEST: usize = 200;
+    // In other forms a parser takes them for `@`, or whoever wrote the target meant them to be one.
+    let plain = location.replace("%40", "@").replace(['\u{ff20}', '\u{fe6b}'], "@");
+    let shown = shown(&plain);
+    let (scheme, rest) = match shown.split_once("//") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, &*shown),
+    };
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    // What stands behind a colon and is no port may be a password.
+    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':');
+    let is_port = port.is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let authority = if is_port || authority.starts_with("***@") { authority } else { "***" };
+    let scheme = scheme.map_or_else(String::new, |scheme| format!("{scheme}//"));
+    format!("{scheme}{authority}{path}").chars().take(LONGEST).collect()
 }
 
 /// The request at the endpoint of this position, if that is what the URL is about. Other escapes than ours, and

@@ -15,12 +15,12 @@ use std::time::Duration;
 /// future stops the call, too.
 ///
 /// ```
-/// use etcd_v2_proto::{Interrupt, Reason};
+/// use etcd_v2_proto::{AbandonReason, Interrupt, Reason};
 ///
 /// let all = Interrupt::new();
 /// let one = all.child();
 /// one.leave();
-/// assert_eq!(one.take(), Some(Reason::Leave));
+/// assert_eq!(one.take(), Some(Reason::Leave(AbandonReason::Unresponsive)));
 /// assert_eq!(one.take(), None, "leaving happens once");
 /// all.stop();
 /// assert_eq!(one.take(), Some(Reason::Stopped));
@@ -38,7 +38,22 @@ pub enum Reason {
     /// End the conversation: the caller wants no more of it.
     Stopped,
     /// Give up this attempt as failed after sending, so that the conversation goes on elsewhere.
-    Leave,
+    Leave(AbandonReason),
+}
+
+/// Why an attempt at an endpoint is given up; see [`monitor`](crate::monitor).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AbandonReason {
+    /// The endpoint did not answer a probe.
+    Unresponsive,
+    /// The endpoint answered probes, but had no leader.
+    NoLeader {
+        /// For how long the request had been waiting.
+        waited: Duration,
+    },
+    /// The leader changed while the request was waiting. What was sent to the old one may be lost.
+    LeaderChanged,
 }
 
 /// Keeps a function registered that breaks a blocked call; see [`Interrupt::on_interrupt`].
@@ -61,7 +76,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     stopped: bool,
-    leave: bool,
+    leave: Option<AbandonReason>,
     waker: Option<Waker>,
     listeners: BTreeMap<u64, Listener>,
     next_id: u64,
@@ -114,10 +129,16 @@ impl Interrupt {
         }
     }
 
-    /// Makes the driver give up its present attempt and go on elsewhere.
+    /// Makes the driver give up its present attempt and go on elsewhere, because the endpoint is
+    /// [unresponsive](AbandonReason::Unresponsive).
     pub fn leave(&self) {
+        self.abandon_attempt(AbandonReason::Unresponsive);
+    }
+
+    /// The same for this reason, which is what the error of the attempt says.
+    pub fn abandon_attempt(&self, reason: AbandonReason) {
         if let Some(inner) = &self.inner {
-            inner.set(Reason::Leave);
+            inner.set(Reason::Leave(reason));
         }
     }
 
@@ -158,7 +179,9 @@ impl Interrupt {
         };
         let (mut state, _) = inner
             .changed
-            .wait_timeout_while(inner.lock(), pause, |state| !state.stopped && !state.leave)
+            .wait_timeout_while(inner.lock(), pause, |state| {
+                !state.stopped && state.leave.is_none()
+            })
             .unwrap_or_else(PoisonError::into_inner);
         state.take().map_or(Ok(()), Err)
     }
@@ -174,7 +197,7 @@ impl Interrupt {
         // Looked at after registering, so that a use in between is not missed.
         let state = inner.lock();
         if let Some(Listener::Breaker(breaker)) = state.listeners.get(&hook.id)
-            && (state.stopped || state.leave)
+            && (state.stopped || state.leave.is_some())
         {
             breaker();
         }
@@ -219,7 +242,7 @@ impl Inner {
         let mut state = self.lock();
         match reason {
             Reason::Stopped => state.stopped = true,
-            Reason::Leave => state.leave = true,
+            Reason::Leave(why) => state.leave = Some(why),
         }
         let mut children = Vec::new();
         for listener in state.listeners.values() {
@@ -253,13 +276,7 @@ impl fmt::Debug for Inner {
 
 impl State {
     fn take(&mut self) -> Option<Reason> {
-        if self.stopped {
-            Some(Reason::Stopped)
-        } else if std::mem::take(&mut self.leave) {
-            Some(Reason::Leave)
-        } else {
-            None
-        }
+        if self.stopped { Some(Reason::Stopped) } else { self.leave.take().map(Reason::Leave) }
     }
 }
 
@@ -344,7 +361,10 @@ mod tests {
         assert!(interrupt.poll(&mut context).is_pending());
         interrupt.leave();
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert_eq!(interrupt.poll(&mut context), Poll::Ready(Reason::Leave));
+        assert_eq!(
+            interrupt.poll(&mut context),
+            Poll::Ready(Reason::Leave(AbandonReason::Unresponsive))
+        );
         assert!(interrupt.poll(&mut context).is_pending());
         assert!(Interrupt::never().poll(&mut context).is_pending());
     }

@@ -52,11 +52,21 @@ impl Verdict {
         ))
     }
 
-    /// Whether the connection broke before a response came, which a new connection may cure.
-    pub(crate) fn broke(&self) -> bool {
-        self.cause() == Some(Cause::Broken)
+    /// Whether the connection is over, so that another one may do better.
+    pub(crate) fn ended_the_connection(&self) -> bool {
+        let broke = self.cause() == Some(Cause::Broken)
             && self.outcome == Outcome::Unknown
-            && !self.is_too_large_a_head()
+            && !self.is_too_large_a_head();
+        broke || self.status() == Some(StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// The status of an error response that is not in the form of the keys API.
+    fn status(&self) -> Option<StatusCode> {
+        match &self.kind {
+            ErrorKind::Api(response) => Some(response.status),
+            ErrorKind::Unexpected(response) => Some(response.status),
+            _ => None,
+        }
     }
 
     /// Whether another endpoint is the better one to begin with.
@@ -69,7 +79,9 @@ impl Verdict {
 
     /// Whether the same request to the same endpoint may end otherwise another time.
     pub(crate) fn may_change(&self) -> bool {
-        (self.outcome != Outcome::Rejected || matches!(self.kind, ErrorKind::Stale { .. }))
+        (self.outcome != Outcome::Rejected
+            || matches!(self.kind, ErrorKind::Stale { .. })
+            || self.status().is_some_and(is_temporary))
             && self.cause() != Some(Cause::Unsupported)
             && !self.is_too_large_a_head()
             && !matches!(
@@ -110,6 +122,7 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
             matches!(&kind, ErrorKind::Unexpected(answer) if answer.likely() == Likely::TlsPort)
         }
         StatusCode::MISDIRECTED_REQUEST => true,
+        status if is_temporary(status) => !from_the_keys_api(&kind),
         StatusCode::FORBIDDEN => matches!(kind, ErrorKind::NotLeader),
         _ => {
             status.is_server_error() && !matches!(&kind, ErrorKind::Etcd(it) if it.is_the_stores())
@@ -195,9 +208,8 @@ pub(crate) fn page(status: StatusCode, content_type: &str, body: &[u8]) -> Optio
 
 /// Whether the same request can only bring the same error, whenever and wherever it is sent.
 pub(crate) fn stays(error: &Error) -> bool {
-    let is_about_the_request = |status: StatusCode| {
-        status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429)
-    };
+    let is_about_the_request =
+        |status: StatusCode| status.is_client_error() && !is_temporary(status);
     match error.kind() {
         ErrorKind::Etcd(refusal) => !matches!(
             refusal.code,
@@ -211,6 +223,7 @@ pub(crate) fn stays(error: &Error) -> bool {
         }
         ErrorKind::Invalid(_)
         | ErrorKind::V2Disabled
+        | ErrorKind::ApiNotFound { .. }
         | ErrorKind::UserExists { .. }
         | ErrorKind::TooLarge { .. }
         | ErrorKind::RequestLineTooLong { .. }
@@ -233,14 +246,34 @@ pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> Error
     if let Ok(Message { message }) = serde_json::from_slice(body) {
         // The words of /v2/stats/leader, and of nothing else, in all versions.
         return match (status, message.as_str()) {
-            (StatusCode::FORBIDDEN, "not current leader") => ErrorKind::NotLeader,
+            (StatusCode::FORBIDDEN, NOT_LEADER) => ErrorKind::NotLeader,
             _ => ApiError { status, message }.into(),
         };
+    }
+    // Those of 0.4.
+    if status == StatusCode::FORBIDDEN && body.trim_ascii() == NOT_LEADER.as_bytes() {
+        return ErrorKind::NotLeader;
     }
     if status == StatusCode::NOT_FOUND && body.starts_with(b"404 page not found") {
         return ErrorKind::V2Disabled;
     }
     unexpected(status, content_type, body)
+}
+
+/// What a member says to a question that only the leader answers.
+const NOT_LEADER: &str = "not current leader";
+
+/// Whether a client error says that the same request may succeed another time: a request that came too
+/// slowly, too early or too often. Load balancers send the first one on connections that are idle.
+fn is_temporary(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+const fn from_the_keys_api(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Etcd(_))
 }
 
 pub(crate) fn unexpected(status: StatusCode, content_type: &str, body: &[u8]) -> ErrorKind {

@@ -90,6 +90,7 @@ mod json;
 mod judge;
 mod policy;
 mod request;
+mod secrets;
 mod start;
 mod tally;
 mod tree;
@@ -113,7 +114,7 @@ pub use error::{
 };
 pub use exchange::Exchange;
 pub use framing::body_length;
-pub use interrupt::{Hook, Interrupt, Reason};
+pub use interrupt::{AbandonReason, Hook, Interrupt, Reason};
 pub use json::Malformed;
 pub use mirror::Mirror;
 pub use modify::Modify;

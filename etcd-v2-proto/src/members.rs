@@ -119,7 +119,7 @@ impl Request for Add {
     fn encode(&self) -> Result<Encoded, Invalid> {
         let body = body(&self.peer_urls)?;
         Encoded::new(Method::POST, "/v2/members", Purpose::Write)
-            .map(|encoded| encoded.with_body(JSON, body))
+            .and_then(|encoded| encoded.with_body(JSON, body))
     }
 
     fn decode(&self, document: Document) -> Result<Member, ErrorKind> {
@@ -153,7 +153,7 @@ impl Request for Update {
     fn encode(&self) -> Result<Encoded, Invalid> {
         let body = body(&self.peer_urls)?;
         Encoded::new(Method::PUT, path(&self.id)?, Purpose::Write)
-            .map(|encoded| encoded.with_body(JSON, body))
+            .and_then(|encoded| encoded.with_body(JSON, body))
     }
 
     fn decode(&self, document: Document) -> Result<(), ErrorKind> {

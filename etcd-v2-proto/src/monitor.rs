@@ -44,7 +44,7 @@
 //! ```
 //! use std::time::Duration;
 //! use etcd_v2_proto::monitor::{Duty, Liveness, Monitor, Pending};
-//! use etcd_v2_proto::{Interrupt, Policy, Purpose, Reason};
+//! use etcd_v2_proto::{AbandonReason, Interrupt, Policy, Purpose, Reason};
 //!
 //! let ms = Duration::from_millis;
 //! let (mut monitor, policy, interrupt) = (Monitor::new(), Policy::default(), Interrupt::new());
@@ -58,8 +58,8 @@
 //!
 //! monitor.learn(ms(500), &endpoint, Liveness::Dead);
 //! let Duty::Leave(interrupts) = monitor.next(ms(500), &[]) else { panic!("it is dead") };
-//! interrupts.iter().for_each(Interrupt::leave);
-//! assert_eq!(interrupt.take(), Some(Reason::Leave));
+//! interrupts.iter().for_each(|(interrupt, reason)| interrupt.abandon_attempt(*reason));
+//! assert_eq!(interrupt.take(), Some(Reason::Leave(AbandonReason::Unresponsive)));
 //! monitor.end(ms(500), ticket, false);
 //! # Ok::<(), etcd_v2_proto::Invalid>(())
 //! ```
@@ -78,7 +78,7 @@ use std::time::Duration;
 use self::entry::{AGAIN, Entry, Phase};
 use self::member::Member;
 use crate::endpoint::Endpoint;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{AbandonReason, Interrupt};
 use crate::policy::Policy;
 use crate::request::Purpose;
 
@@ -113,8 +113,8 @@ pub struct Ticket {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "whoever drives it has to know every duty")]
 pub enum Duty {
-    /// Use [`Interrupt::leave`] on each of these, and ask again.
-    Leave(Vec<Interrupt>),
+    /// Use [`Interrupt::abandon_attempt`] on each of these with its reason, and ask again.
+    Leave(Vec<(Interrupt, AbandonReason)>),
     /// Probe this endpoint, say what was [found](Monitor::learn), and ask again.
     Probe {
         /// Whom to probe.
@@ -134,7 +134,7 @@ pub struct Monitor {
     /// Where entries are free.
     free: Vec<usize>,
     members: Vec<Member>,
-    leaving: Vec<Interrupt>,
+    leaving: Vec<(Interrupt, AbandonReason)>,
 }
 
 impl Monitor {
@@ -209,7 +209,8 @@ impl Monitor {
     pub fn next(&mut self, now: Duration, endpoints: &[Endpoint]) -> Duty {
         for entry in self.entries.iter_mut().flatten() {
             if !entry.is_left && entry.ends().is_some_and(|end| end <= now) {
-                self.leaving.push(entry.leave());
+                let reason = entry.reason(now);
+                self.leaving.push(entry.leave(reason));
             }
         }
         if !self.leaving.is_empty() {
@@ -237,6 +238,7 @@ impl Monitor {
         };
         let Some(began) = self.members[at].last else { return };
         let has_answered = matches!(found, Liveness::Alive { .. } | Liveness::NoLeader);
+        let is_without_leader = matches!(found, Liveness::NoLeader);
         let before = self.members[at].vacancy;
         let is_left = match found {
             Liveness::Alive { leader } => {
@@ -267,7 +269,12 @@ impl Monitor {
                 entry.note(now, reign, vacancy, is_vacant);
             }
             if is_left && (entry.phase != Phase::Reading || !has_answered) {
-                self.leaving.push(entry.leave());
+                let reason = if is_without_leader {
+                    AbandonReason::NoLeader { waited: now.saturating_sub(entry.since) }
+                } else {
+                    AbandonReason::Unresponsive
+                };
+                self.leaving.push(entry.leave(reason));
             }
         }
     }

@@ -11,7 +11,7 @@ pub use redirect::{CheckRedirect, Redirect};
 use std::time::Duration;
 
 use crate::error::Outcome;
-use crate::request::Purpose;
+use crate::request::{ClusterId, Purpose};
 use crate::user_agent::UserAgent;
 
 /// How patient a call is and how much it takes.
@@ -112,7 +112,13 @@ pub struct Policy {
     pub max_answer: usize,
     /// How much of the body of a refusal is looked at, in bytes. 64 KiB.
     pub max_error_body: usize,
-    /// How many times the endpoints are tried in turn. By default, `None`, a read goes on until its
+    /// How many times the endpoints are tried in turn.
+    ///
+    /// An endpoint that answers 429 or 503 with `Retry-After` is left out until then, for at most a minute, and
+    /// the others are tried meanwhile; if none is left before the deadline, the call ends. A write that was
+    /// rejected by 429 is sent once more after that time. A date counts from the `Date` of the response.
+    ///
+    /// By default, `None`, a read goes on until its
     /// deadline, with growing pauses and no more than ten attempts a second, and so does a write that is
     /// conditional on the index, of which a late copy can only fail; a wait, and any other write that was
     /// certainly not sent, is offered to each endpoint once. `Some(1)` is what the Go client does; 0 counts
@@ -153,8 +159,15 @@ pub struct Policy {
     pub require_leader: bool,
     /// How many redirects in a row are followed. 10.
     pub max_redirects: u32,
-    /// Follow redirects to servers that are not endpoints of the cluster, without credentials. Off.
+    /// Follow redirects to servers that are not endpoints of the cluster, without credentials. Off. Requests
+    /// of the auth API whose body may have a password in it are never sent there.
     pub foreign_redirects: bool,
+    /// The cluster to talk to, by its id: `X-Etcd-Cluster-Id`, or the `cluster` in the logs of a member. By
+    /// default, `None`, it is the one that answers first, and responses of others are
+    /// [refused](crate::ErrorKind::WrongCluster) from then on, so that an endpoint of another cluster that
+    /// answers first locks out the right ones until
+    /// [`Cluster::replace`](crate::Cluster::replace). Responses without an id are taken in any case.
+    pub cluster_id: Option<ClusterId>,
     /// Take answers from other clusters than the one that answered first, too. Off.
     pub any_cluster: bool,
     /// Believe members that advertise loopback or unspecified addresses, such as `localhost` or
@@ -200,6 +213,7 @@ impl Default for Policy {
             require_leader: false,
             max_redirects: 10,
             foreign_redirects: false,
+            cluster_id: None,
             any_cluster: false,
             local_urls: false,
             map_url: None,

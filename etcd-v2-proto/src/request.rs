@@ -1,14 +1,16 @@
 //! What a request has to say for itself: how it is encoded and how its answer is decoded.
 
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, EtcdError, Invalid};
 use crate::keys::Mark;
 use crate::policy::Consistency;
+use crate::secrets::is_auth_path;
 
 /// One request of etcd's API, as a value.
 ///
@@ -69,6 +71,12 @@ pub trait Request {
     /// Bodies that are not what etcd sends.
     fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind>;
 
+    /// Rewrites an error response of the keys API so that its keys are seen as those of the request, if the
+    /// request has [another root](crate::keys::KeysRequest::with_root).
+    fn localize_error(&self, error: &mut EtcdError) {
+        let _ = error;
+    }
+
     /// The mark that this write leaves in the history of the keys, by which it can be found when its
     /// answer was lost. None if it leaves none, as anything but a write of keys.
     fn mark(&self) -> Option<Mark> {
@@ -93,6 +101,10 @@ impl<R: Request + ?Sized> Request for &R {
 
     fn decode(&self, document: Document) -> Result<Self::Output, ErrorKind> {
         (**self).decode(document)
+    }
+
+    fn localize_error(&self, error: &mut EtcdError) {
+        (**self).localize_error(error);
     }
 
     fn mark(&self) -> Option<Mark> {
@@ -138,8 +150,8 @@ pub struct Encoded {
     pub method: Method,
     /// The path and the query, percent-encoded.
     pub path_and_query: PathAndQuery,
-    /// The body and its `Content-Type`.
-    pub body: Option<(&'static str, Bytes)>,
+    /// The value of its `Content-Type`, and the body.
+    pub body: Option<(HeaderValue, Bytes)>,
     /// What it is for.
     pub purpose: Purpose,
     /// How fresh the answer is to be, for what is about keys. A write goes through consensus. None for
@@ -169,8 +181,11 @@ impl Encoded {
             );
             return Err(Invalid::new("path", reason));
         }
-        if !text.starts_with('/') || text.contains('#') {
-            let reason = format!("{text:?} does not begin with a slash, or has a fragment");
+        if !text.starts_with('/') || text.contains('#') || !text.is_ascii() {
+            let reason = format!(
+                "{text:?} does not begin with a slash, has a fragment, or has a letter that has to be \
+                 percent-encoded"
+            );
             return Err(Invalid::new("path", reason));
         }
         let path_and_query = PathAndQuery::from_maybe_shared(Bytes::from(text))
@@ -193,10 +208,27 @@ impl Encoded {
     }
 
     /// The same with a body. An empty one still announces its type.
-    #[must_use]
-    pub fn with_body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        self.body = Some((content_type, body.into()));
-        self
+    ///
+    /// # Errors
+    /// A content type that no header can have, such as one with a line end.
+    pub fn with_body(
+        mut self,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Result<Self, Invalid> {
+        let value = HeaderValue::from_maybe_shared(Bytes::from_static(content_type.as_bytes()));
+        let value = value.map_err(|_| {
+            let reason = format!("{content_type:?} cannot be the value of a header");
+            Invalid::new("content type", reason)
+        })?;
+        self.body = Some((value, body.into()));
+        Ok(self)
+    }
+
+    /// Whether the body may have a password in it, as those of the auth API have.
+    pub(crate) fn has_secret_body(&self) -> bool {
+        let is_empty = self.body.as_ref().is_none_or(|(_, body)| body.is_empty());
+        !is_empty && is_auth_path(self.path_and_query.path())
     }
 }
 
@@ -301,6 +333,19 @@ impl ClusterId {
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
+    }
+}
+
+impl FromStr for ClusterId {
+    type Err = Invalid;
+
+    /// Reads hexadecimal digits, as etcd writes them.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let is_hex = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let id = u64::from_str_radix(text, 16).ok().filter(|_| is_hex);
+        id.map(Self).ok_or_else(|| {
+            Invalid::new("cluster id", format!("{text:?} is not a hexadecimal number of 64 bits"))
+        })
     }
 }
 

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::members::{Leader, List, Member};
 use crate::policy::Policy;
+use crate::secrets::Secrets;
 use crate::server::GetMachines;
 use crate::start::Start;
 
@@ -82,7 +83,11 @@ impl Sync {
     fn judge(&mut self, now: Duration, urls: Vec<String>) -> State {
         let membership = match usable(&urls, &self.start.route, &self.start.policy) {
             Ok(membership) => membership,
-            Err(refused) => return State::Done(Err(ErrorKind::NoUsableUrls(refused).into())),
+            Err(refused) => {
+                let mut kind = ErrorKind::NoUsableUrls(refused);
+                Secrets::of_login(self.start.route.fixed_credentials()).redact(&mut kind);
+                return State::Done(Err(kind.into()));
+            }
         };
         if self.leader_wanted {
             let leader = Box::new(self.start.exchange(Leader, now));
@@ -187,7 +192,7 @@ pub(crate) fn is_missing(error: &Error) -> bool {
 
 fn is_unknown(kind: &ErrorKind) -> bool {
     match kind {
-        ErrorKind::V2Disabled => true,
+        ErrorKind::V2Disabled | ErrorKind::ApiNotFound { .. } => true,
         ErrorKind::Unexpected(answer) => answer.status.is_client_error(),
         ErrorKind::Api(refusal) => refusal.status == http::StatusCode::NOT_FOUND,
         _ => false,

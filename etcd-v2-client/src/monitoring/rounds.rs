@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use etcd_v2_proto::monitor::{Duty, Liveness, Probe};
-use etcd_v2_proto::{Action, Conversation, Endpoint, Event, Interrupt};
+use etcd_v2_proto::{Action, Conversation, Endpoint, Event};
 
 use crate::observe::Attempts;
 use crate::shared::Shared;
@@ -51,7 +51,9 @@ impl Rounds {
             let next = match duty {
                 Duty::Leave(interrupts) => {
                     drop(state);
-                    interrupts.iter().for_each(Interrupt::leave);
+                    for (interrupt, reason) in interrupts {
+                        interrupt.abandon_attempt(reason);
+                    }
                     continue;
                 }
                 Duty::Probe { endpoint, limit } => {

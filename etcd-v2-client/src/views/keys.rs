@@ -71,7 +71,7 @@ impl Keys {
     }
 
     /// The same API with this key for its root: it is put before all keys that are given, and taken
-    /// off all that are told, though not off the texts of errors.
+    /// off all that are told, those in errors included.
     ///
     /// In it, the empty key is the root as it was given, and `/` the root with a
     /// [final slash](crate::keys::Key#the-final-slash).
@@ -114,7 +114,7 @@ impl BlockingKeys {
     }
 
     /// The same API with this key for its root: it is put before all keys that are given, and taken
-    /// off all that are told, though not off the texts of errors.
+    /// off all that are told, those in errors included.
     ///
     /// In it, the empty key is the root as it was given, and `/` the root with a
     /// [final slash](crate::keys::Key#the-final-slash).

@@ -26,6 +26,8 @@
 //! | [`clusters`] | endpoints lead to different clusters | told with both ids, unless the policy takes all |
 //! | [`proxies`] | requests go through a proxy, or not | as the builder says |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
+//! | [`backing_off`] | servers ask for patience: 408, 429, `Retry-After` | retried within the deadline, as the outcome allows |
+//! | [`error_texts`] | servers fail in many ways | the error names the cause, and shows no secret |
 //! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
 //! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
 //! | [`endpoints`] | lists of endpoints, good and bad | refused with a remedy; shared by all clones |
@@ -47,6 +49,8 @@
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod auto_sync;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
+mod backing_off;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
 mod basics;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod clusters;
@@ -60,6 +64,8 @@ mod diagnoses;
 mod elections;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod endpoints;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod error_texts;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod failover;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

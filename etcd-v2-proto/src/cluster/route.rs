@@ -81,6 +81,12 @@ impl Route {
         (expected != found).then_some(ErrorKind::WrongCluster { expected, found })
     }
 
+    /// The same where only this cluster is believed, if one is given.
+    pub(crate) fn expecting(mut self, id: Option<ClusterId>) -> Self {
+        self.cluster_id = id.or(self.cluster_id);
+        self
+    }
+
     /// Which cluster answered first, if one has.
     pub(crate) const fn cluster_id(&self) -> Option<ClusterId> {
         self.cluster_id
@@ -114,6 +120,11 @@ impl Route {
 
     pub(crate) const fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+
+    /// The credentials that no provider gives.
+    pub(crate) const fn fixed_credentials(&self) -> Option<&Credentials> {
+        self.login.fixed()
     }
 
     /// How many times the seeds had been replaced when the route was taken.

@@ -73,7 +73,7 @@ fn useless(report: &EndpointReport, error: &Error) -> Finding {
             ) => Finding::Unauthorized { endpoint, status },
             _ => Finding::NotEtcd { endpoint, reason: answer.to_string() },
         },
-        ErrorKind::V2Disabled => {
+        ErrorKind::V2Disabled | ErrorKind::ApiNotFound { .. } => {
             let reason = "nothing of etcd's is at its paths (404), so something else listens there, \
                           or the path of the endpoint is wrong";
             Finding::NotEtcd { endpoint, reason: reason.to_owned() }
@@ -129,7 +129,7 @@ fn unhealthy(report: &EndpointReport) -> Option<Finding> {
 /// Whether the server has nothing at that path.
 fn is_absent(kind: &ErrorKind) -> bool {
     match kind {
-        ErrorKind::V2Disabled => true,
+        ErrorKind::V2Disabled | ErrorKind::ApiNotFound { .. } => true,
         ErrorKind::Unexpected(answer) => answer.status == StatusCode::NOT_FOUND,
         _ => false,
     }

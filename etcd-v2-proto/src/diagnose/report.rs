@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::conclude::{conclude, conclude_each};
 use super::finding::Finding;
 use crate::endpoint::Endpoint;
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::members::Member;
 use crate::request::ClusterId;
 use crate::server::{Health, Version};
@@ -171,7 +171,7 @@ pub(super) fn name(member: &Member) -> String {
 pub(super) fn harmless(text: &str) -> String {
     /// More than that is no name, version or reason.
     const LONGEST: usize = 100;
-    text.chars().take(LONGEST).flat_map(char::escape_debug).collect()
+    printable(&text.chars().take(LONGEST).collect::<String>())
 }
 
 const HEADER: [&str; 6] = ["endpoint", "version", "cluster", "leader", "health", "first answer"];

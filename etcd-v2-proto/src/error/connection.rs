@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::iter;
 
+use super::printable;
+
 /// Why a connection is of no use, where that can be told from how the server behaves.
 ///
 /// A transport makes it the source of its [`Failure`](crate::Failure), which
@@ -47,7 +49,7 @@ pub enum ConnectionError {
     },
 
     /// TLS failed for this reason.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Tls(String),
 
     /// The head of the response is larger than the transport accepts. It would be so another time, so the same

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::cluster::Progress;
 use crate::conversation::Failure;
-use crate::error::{Code, Gap, RefreshUnsupported, Unexpected};
+use crate::error::{Code, Gap, RefreshUnsupported, Unexpected, printable, quoted};
 use crate::json::Malformed;
 use crate::request::ClusterId;
 
@@ -52,6 +52,19 @@ pub enum ErrorKind {
     )]
     V2Disabled,
 
+    /// The server knows no such path of the v2 API: a plain `404 page not found` from an API that is not in
+    /// every version.
+    #[error(
+        "the server does not have {api}: that API needs etcd {since} or later; etcd 3.4 and 3.5 also need \
+         --enable-v2=true, and 3.6 and later have no v2 API"
+    )]
+    ApiNotFound {
+        /// The path of the API.
+        api: &'static str,
+        /// The first version that has it.
+        since: &'static str,
+    },
+
     /// Only the leader could answer, and no member that was asked is it.
     #[error("the member is not the leader")]
     NotLeader,
@@ -91,7 +104,7 @@ pub enum ErrorKind {
     NoLeader,
 
     /// None of the URLs that the members advertise can be used; each with the reason.
-    #[error("none of the URLs that the members advertise can be used: {}", .0.join("; "))]
+    #[error("none of the URLs that the members advertise can be used: {}", printable(&.0.join("; ")))]
     NoUsableUrls(Vec<String>),
 
     /// The endpoints are to be discovered, and that came to nothing; in the words of whatever discovers
@@ -182,7 +195,7 @@ impl Invalid {
 
 /// A refusal in the form of the keys API: `{"errorCode":…,"message":…,"cause":…,"index":…}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Deserialize)]
-#[error("etcd error {code}: {}{} [index {index}]", one_line(.message), in_brackets(.cause))]
+#[error("etcd error {code}: {}{}{}", printable(.message), in_brackets(.cause), at(*.index))]
 #[non_exhaustive]
 pub struct EtcdError {
     /// The number of the refusal.
@@ -220,28 +233,31 @@ impl From<Malformed> for ErrorKind {
 }
 
 fn in_brackets(cause: &str) -> String {
-    if cause.is_empty() { String::new() } else { format!(" ({})", one_line(cause)) }
+    if cause.is_empty() { String::new() } else { format!(" ({})", printable(cause)) }
 }
 
-/// A text of a server, in which whoever writes keys has a say, too: what would begin another line of a log,
-/// or steer a terminal, is escaped.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
-    }
-    line
+/// The index of the store, unless the store was not asked.
+fn at(index: u64) -> String {
+    if index == 0 { String::new() } else { format!(" [index {index}]") }
 }
 
 /// A refusal in the form of the members, auth and statistics APIs: `{"message":…}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("etcd refused with status {status}: {}", one_line(.message))]
+#[error("etcd refused with status {status}: {}", printable(.message))]
 #[non_exhaustive]
 pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
     /// The server's words.
     pub message: String,
+}
+
+impl ApiError {
+    /// Whether a member refused because others are of a version that does not have the API.
+    pub(crate) fn is_rolling_upgrade(&self) -> bool {
+        let words = self.message.strip_prefix("Not capable of accessing ");
+        words.is_some_and(|words| words.contains("during rolling upgrade"))
+    }
 }
 
 /// A redirect that is not followed. Targets are shown without user information.
@@ -255,7 +271,7 @@ pub enum RedirectError {
         status: StatusCode,
     },
     /// The target is not a URL of http or https.
-    #[error("redirected to something that is no URL of http or https: {location:?}")]
+    #[error("redirected to something that is no URL of http or https: {}", quoted(.location))]
     BadLocation {
         /// What the `Location` header says.
         location: String,
@@ -266,6 +282,16 @@ pub enum RedirectError {
          or allow foreign redirects in the policy"
     )]
     Foreign {
+        /// The target.
+        target: String,
+    },
+    /// The target is not an endpoint of the cluster, and the body of the request has secrets, such as the
+    /// password of a user. It is never sent outside the cluster, whatever the policy allows.
+    #[error(
+        "redirected to {target}, which is not an endpoint of the cluster; the request has a secret in its \
+         body and is not sent there: add the target to the endpoints if it belongs to the cluster"
+    )]
+    SecretBody {
         /// The target.
         target: String,
     },
@@ -283,7 +309,7 @@ pub enum RedirectError {
         target: String,
     },
     /// The policy's own check said no.
-    #[error("redirect to {target} refused by the policy: {reason}")]
+    #[error("redirect to {target} refused by the policy: {}", printable(.reason))]
     Refused {
         /// The target.
         target: String,

@@ -42,9 +42,11 @@ impl Outcome {
             ErrorKind::Etcd(refusal) if refusal.is_the_stores() => Self::Rejected,
             ErrorKind::Etcd(refusal) if refusal.status.is_success() => Self::of_code(refusal.code),
             ErrorKind::Etcd(refusal) => Self::of_refusal(refusal.status),
+            ErrorKind::Api(refusal) if refusal.is_rolling_upgrade() => Self::Rejected,
             ErrorKind::Api(refusal) => Self::of_refusal(refusal.status),
             ErrorKind::Unexpected(answer) => Self::of_refusal(answer.status),
             ErrorKind::V2Disabled
+            | ErrorKind::ApiNotFound { .. }
             | ErrorKind::NotLeader
             | ErrorKind::UserExists { .. }
             | ErrorKind::Stale { .. }
@@ -62,9 +64,13 @@ impl Outcome {
     }
 
     /// The outcome of a request that was refused with this status.
+    ///
+    /// Status 408 says that the server did not receive the whole request in time. It comes from something in
+    /// between, and nothing tells whether that had passed the request on: the outcome is unknown.
     #[must_use]
     pub fn of_refusal(status: StatusCode) -> Self {
-        let refused = status.is_redirection() || status.is_client_error();
+        let refused = status.is_redirection()
+            || (status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT);
         if refused || status == StatusCode::NOT_IMPLEMENTED {
             Self::Rejected
         } else {

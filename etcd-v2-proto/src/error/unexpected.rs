@@ -4,6 +4,8 @@ use std::fmt;
 
 use http::StatusCode;
 
+use super::{printable, quoted};
+
 /// An answer that no etcd gives to such a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,12 +30,17 @@ pub(crate) enum Likely {
     TlsPort,
     /// A proxy on the way that wants to know who asks.
     Login,
+    /// A member without a leader, or a proxy that reaches no member.
+    NoLeader,
     /// A server of web pages.
     Pages,
     Somebody,
 }
 
 impl Unexpected {
+    /// How many bytes of the body the excerpt has.
+    pub(crate) const EXCERPT: usize = 200;
+
     /// A success that is one of another request.
     pub(crate) fn contradicting(status: StatusCode, mismatch: String) -> Self {
         Self { mismatch: Some(mismatch), ..Self::new(status, String::new(), &[]) }
@@ -41,10 +48,15 @@ impl Unexpected {
 
     /// A response with this type and this body.
     pub(crate) fn new(status: StatusCode, content_type: String, body: &[u8]) -> Self {
-        /// Enough of a body to recognize it by.
-        const ENOUGH: usize = 200;
-        let excerpt = String::from_utf8_lossy(&body[..body.len().min(ENOUGH)]).into_owned();
+        let excerpt = &body[..body.len().min(Self::EXCERPT)];
+        let excerpt = String::from_utf8_lossy(excerpt).into_owned();
         Self { status, content_type, excerpt, is_cut: false, mismatch: None }
+    }
+
+    /// Whether it says that there is no leader, as status 503 does unless a body says otherwise.
+    pub(crate) fn is_no_leader(&self) -> bool {
+        let is_empty = self.excerpt.trim().is_empty() && !self.is_cut;
+        self.status == StatusCode::SERVICE_UNAVAILABLE && is_empty
     }
 
     pub(crate) fn likely(&self) -> Likely {
@@ -60,6 +72,8 @@ impl Unexpected {
             Likely::TlsPort
         } else if self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             Likely::Login
+        } else if self.is_no_leader() {
+            Likely::NoLeader
         } else if is_page(&self.content_type) || matches!(begins.as_str(), "<html" | "<!doc") {
             Likely::Pages
         } else {
@@ -88,8 +102,7 @@ impl fmt::Display for Unexpected {
                  responses, so use etcd's own port"
             );
         }
-        // The value of a header may have tabs in it.
-        let content_type = content_type.replace(char::is_control, " ");
+        let content_type = printable(content_type);
         match self.likely() {
             Likely::TlsPort => write!(
                 f,
@@ -100,10 +113,15 @@ impl fmt::Display for Unexpected {
                 "a proxy on the way wants a user name and a password, or others ({status}): put them \
                  into its URL"
             ),
+            Likely::NoLeader => write!(
+                f,
+                "{status} without a body: the member has no leader at the moment, or a proxy on the way \
+                 reaches no member"
+            ),
             Likely::Pages => {
                 write!(f, "a web page came instead of an answer of etcd's ({status}")?;
                 match title(excerpt) {
-                    Some(title) => write!(f, ", {content_type}, {title:?})")?,
+                    Some(title) => write!(f, ", {content_type}, {})", quoted(title))?,
                     None => write!(f, ", {content_type})")?,
                 }
                 f.write_str(
@@ -113,7 +131,8 @@ impl fmt::Display for Unexpected {
             Likely::Somebody => write!(
                 f,
                 "unexpected answer with status {status} ({content_type}), is that an etcd?: \
-                 {excerpt:?}{}",
+                 {}{}",
+                quoted(excerpt),
                 if *is_cut { ", and it broke off" } else { "" }
             ),
         }
@@ -164,7 +183,7 @@ mod tests {
             (403, "no content type", " <!DOCTYPE html><p>", "a web page came"),
             (400, "text/plain", "bad", "400 Bad Request (text/plain), is that an etcd?: \"bad\""),
             (400, "text/htmlx", "é", "is that an etcd?"),
-            (410, "text/\tx", "", "410 Gone (text/ x)"),
+            (410, "text/\tx", "", "410 Gone (text/\\tx)"),
         ] {
             let told = told(status, content_type, body);
             assert!(told.contains(says), "{told}");

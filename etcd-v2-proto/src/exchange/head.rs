@@ -1,8 +1,11 @@
 //! What the head of an answer says.
 
+use std::time::Duration;
+
 use http::response::Parts;
 use http::{HeaderValue, StatusCode};
 
+use super::retry_after::retry_after;
 use crate::error::ErrorKind;
 use crate::request::Meta;
 use crate::wire::JSON;
@@ -17,6 +20,8 @@ pub(super) struct Head {
     pub(super) content_type: String,
     /// Whether the body is encoded, such as by gzip, though no request allows that.
     pub(super) is_encoded: bool,
+    /// How long an error response asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Head {
@@ -39,7 +44,9 @@ impl Head {
             None if is_kept => content_type.to_owned(),
             None => String::new(),
         };
-        Self { status: parts.status, accepted, meta, content_type, is_encoded: encoding.is_some() }
+        let retry_after = if accepted { None } else { retry_after(parts) };
+        let (status, is_encoded) = (parts.status, encoding.is_some());
+        Self { status, accepted, meta, content_type, is_encoded, retry_after }
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Learned {
     strayed: bool,
     /// Whether anybody has answered.
     pub(super) is_answered: bool,
+    /// Whether the last response came from a server that is not an endpoint, which got no credentials.
+    pub(super) is_foreign: bool,
     news: News,
 }
 

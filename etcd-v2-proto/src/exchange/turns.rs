@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience;
-use crate::budget::Budget;
+use crate::budget::{Budget, TOKENS};
 use crate::jitter::Jitter;
 use crate::policy::Policy;
 use crate::request::Purpose;
@@ -30,8 +30,12 @@ pub(super) struct Turns {
     worth_another_pass: bool,
     /// Whether the only endpoint has had its second chance.
     asked_again: bool,
+    /// How many attempts were paid for out of the budget.
+    paid: u32,
     /// Whether the budget was spent when it was needed.
     was_held_back: bool,
+    /// Endpoints that want no request before a certain time.
+    resting: Vec<(usize, Duration)>,
 }
 
 /// Who is asked after an attempt that came to nothing.
@@ -62,7 +66,9 @@ impl Turns {
             began: now,
             worth_another_pass: false,
             asked_again: false,
+            paid: 0,
             was_held_back: false,
+            resting: Vec::new(),
         }
     }
 
@@ -95,35 +101,77 @@ impl Turns {
         if alone && !mem::replace(&mut self.asked_again, true) {
             return Next::Ask;
         }
-        self.position = (self.position + 1) % self.endpoints;
+        let mut next = self.least_resting(now);
+        let begins_pass = next <= self.position;
         let mut pause = Duration::ZERO;
-        if self.position == 0 {
-            let again = mem::take(&mut self.worth_another_pass)
-                && self.policy.allows_pass_after(self.purpose, self.pass);
-            if !again {
+        if begins_pass {
+            if !mem::take(&mut self.worth_another_pass) {
                 return Next::Nobody;
+            }
+            if !self.policy.allows_pass_after(self.purpose, self.pass) {
+                // What was certainly rejected may be sent again to who asked for that.
+                let first = self.resting.iter().min_by_key(|(_, until)| *until);
+                match first.filter(|_| self.policy.passes.is_none()) {
+                    Some((at, _)) => next = *at,
+                    None => return Next::Nobody,
+                }
             }
             let took = now.saturating_sub(self.began);
             pause = self.between(patience::of_pause(self.pass, self.endpoints, took));
             self.pass = self.pass.saturating_add(1);
         }
+        self.position = next;
+        let wanted = self.rest_of(next, now);
+        if left.is_some_and(|left| wanted >= left && !wanted.is_zero()) {
+            return Next::Nobody;
+        }
+        self.resting.retain(|(at, _)| *at != next);
         // Nothing is spent on an attempt that is too late anyway.
         let Some(mut pause) = self.within(pause, left) else { return Next::Nobody };
-        if self.pass > 0 && !self.policy.retry_pause.is_zero() && !budget.take() {
-            self.was_held_back = true;
+        let is_paid = self.pass > 0 && !self.policy.retry_pause.is_zero();
+        if is_paid && budget.take() {
+            self.paid += 1;
+        } else if is_paid {
+            // A call that has spent it all by itself has not been slowed down by others.
+            self.was_held_back |= self.paid < TOKENS;
             let rest = pause.max(self.between(patience::of_rest(&self.policy)));
             match self.within(rest, left) {
                 Some(rest) => pause = rest,
                 None => return Next::Nobody,
             }
         }
-        if self.position == 0 {
+        pause = pause.max(wanted);
+        if begins_pass {
             self.began = now.saturating_add(pause);
         }
         if pause.is_zero() { Next::Ask } else { Next::Rest(pause) }
     }
 
-    /// Whether the call asked more seldom than it would have, because the budget was spent.
+    /// The endpoint whose turn it is wants no request before this time. A watch has pauses of its own.
+    pub(super) fn rest_until(&mut self, time: Duration) {
+        if self.purpose != Purpose::Wait {
+            self.resting.push((self.position, time));
+            self.worth_another_pass = true;
+        }
+    }
+
+    /// The next endpoint in order, or the one after it that needs less rest.
+    fn least_resting(&self, now: Duration) -> usize {
+        let next = (self.position + 1) % self.endpoints;
+        if self.resting.is_empty() {
+            return next;
+        }
+        let in_order = (1..=self.endpoints).map(|step| (self.position + step) % self.endpoints);
+        in_order.min_by_key(|at| self.rest_of(*at, now)).unwrap_or(next)
+    }
+
+    /// For how much longer an endpoint wants no request.
+    fn rest_of(&self, position: usize, now: Duration) -> Duration {
+        let own = self.resting.iter().filter(|(at, _)| *at == position);
+        own.map(|(_, until)| until.saturating_sub(now)).max().unwrap_or_default()
+    }
+
+    /// Whether the call asked more seldom than it would have, because others had spent the budget.
     pub(super) const fn was_held_back(&self) -> bool {
         self.was_held_back
     }

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::encoding::{FORM, Pairs};
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, EtcdError, Invalid};
 use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Request};
 
@@ -92,7 +92,11 @@ impl Request for Delete {
         query.flag_if("recursive", self.recursive);
         // The type of a body that is not there: the Go client sends it, too.
         Encoded::new(Method::DELETE, query.finish(), self.condition.purpose())
-            .map(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, ""))
+            .and_then(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, ""))
+    }
+
+    fn localize_error(&self, error: &mut EtcdError) {
+        self.target.localize_error(error);
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

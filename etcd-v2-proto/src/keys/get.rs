@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::encoding::Pairs;
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, EtcdError, Invalid};
 use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
@@ -132,6 +132,10 @@ impl Request for Get {
         };
         Encoded::new(Method::GET, query.finish(), purpose)
             .map(|encoded| encoded.held_to(consistency))
+    }
+
+    fn localize_error(&self, error: &mut EtcdError) {
+        self.target.localize_error(error);
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

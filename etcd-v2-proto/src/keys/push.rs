@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 
 use crate::encoding::{FORM, Pairs};
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, EtcdError, Invalid};
 use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Purpose, Request};
 
@@ -69,7 +69,11 @@ impl Request for Push {
             form.text("value", value);
         }
         Encoded::new(Method::POST, query.finish(), Purpose::Write)
-            .map(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, form.finish()))
+            .and_then(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, form.finish()))
+    }
+
+    fn localize_error(&self, error: &mut EtcdError) {
+        self.target.localize_error(error);
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

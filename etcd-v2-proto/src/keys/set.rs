@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 
 use crate::encoding::{FORM, Pairs};
-use crate::error::{ErrorKind, Invalid, RefreshUnsupported};
+use crate::error::{ErrorKind, EtcdError, Invalid, RefreshUnsupported};
 use crate::policy::Consistency;
 use crate::request::{Document, Encoded, Request};
 use crate::tree::Node;
@@ -255,7 +255,11 @@ impl Request for Set {
         }
 
         Encoded::new(Method::PUT, query.finish(), self.condition.purpose())
-            .map(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, form.finish()))
+            .and_then(|encoded| encoded.held_to(Consistency::Quorum).with_body(FORM, form.finish()))
+    }
+
+    fn localize_error(&self, error: &mut EtcdError) {
+        self.target.localize_error(error);
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {

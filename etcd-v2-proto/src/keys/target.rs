@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::encoding::push_segment;
-use crate::error::{ErrorKind, Invalid};
+use crate::error::{ErrorKind, EtcdError, Invalid};
 use crate::request::{Document, Request};
 
 use super::change::Change;
@@ -97,6 +97,29 @@ impl Target {
             Some(root) => change.seen_from(root.as_str()),
             None => change,
         })
+    }
+
+    /// Takes the root off the key that an error response is about. A key above the root is the root then.
+    pub(super) fn localize_error(&self, error: &mut EtcdError) {
+        /// What stands before some keys: that is how the store sees them.
+        const INTERNAL: &str = "nodePath /1";
+        let Some(root) = self.root.as_ref().map(Key::as_str) else { return };
+        let (before, key) = match error.cause.strip_prefix(INTERNAL) {
+            Some(key) => (INTERNAL, key),
+            None => ("", &*error.cause),
+        };
+        if let Some(rest) = key.strip_prefix(root)
+            && (rest.is_empty() || rest.starts_with(['/', ' ']))
+        {
+            let slash = if rest.starts_with('/') { "" } else { "/" };
+            error.cause = format!("{before}{slash}{rest}");
+        } else if key.starts_with('/')
+            && root
+                .strip_prefix(key.trim_end_matches('/'))
+                .is_some_and(|rest| rest.starts_with('/'))
+        {
+            error.cause = format!("{before}/");
+        }
     }
 
     /// The percent-encoded path.

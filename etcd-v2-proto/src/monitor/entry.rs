@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Pending;
 use crate::endpoint::Endpoint;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{AbandonReason, Interrupt};
 use crate::policy::Policy;
 use crate::request::Purpose;
 
@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) is_doubtful: bool,
     /// Whether it went to a leader that is gone. What is sent while there is none is kept for the next one.
     is_lost: bool,
+    /// Whether the endpoint had no leader at the last look.
+    is_vacant: bool,
     /// When the endpoint was first seen to have a leader again, if it is lost.
     succeeded: Option<Duration>,
     /// Whether its driver has been told to leave.
@@ -77,6 +79,7 @@ impl Entry {
             reign: None,
             is_doubtful: false,
             is_lost: false,
+            is_vacant: false,
             succeeded: None,
             is_left: false,
         })
@@ -127,6 +130,7 @@ impl Entry {
             return;
         }
         let last = self.reign.replace(reign);
+        self.is_vacant = is_vacant;
         let has_changed = is_vacant || last.is_some_and(|last| last != reign);
         self.is_doubtful |= has_changed;
         self.is_lost |= has_changed && vacancy.is_none_or(|since| self.since < since);
@@ -141,10 +145,19 @@ impl Entry {
         Some(self.succeeded.map_or(end, |at| end.min(at.saturating_add(SETTLED))))
     }
 
+    /// Why it is to be left for having been without a leader.
+    pub(super) const fn reason(&self, now: Duration) -> AbandonReason {
+        if self.is_vacant {
+            AbandonReason::NoLeader { waited: now.saturating_sub(self.since) }
+        } else {
+            AbandonReason::LeaderChanged
+        }
+    }
+
     /// Tells its driver to leave, by way of the result.
-    pub(super) fn leave(&mut self) -> Interrupt {
+    pub(super) fn leave(&mut self, reason: AbandonReason) -> (Interrupt, AbandonReason) {
         self.is_left = true;
-        self.interrupt.clone()
+        (self.interrupt.clone(), reason)
     }
 }
 

@@ -3,7 +3,7 @@
 mod elections;
 
 use super::*;
-use crate::interrupt::Reason;
+use crate::interrupt::{AbandonReason, Reason};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -45,7 +45,7 @@ impl Play {
     fn next(&mut self, at: u64) -> String {
         match self.monitor.next(ms(at), &self.endpoints) {
             Duty::Leave(interrupts) => {
-                interrupts.iter().for_each(Interrupt::leave);
+                interrupts.iter().for_each(|(it, reason)| it.abandon_attempt(*reason));
                 format!("leave {}", interrupts.len())
             }
             Duty::Probe { endpoint, limit } => {
@@ -109,7 +109,7 @@ fn a_write_whose_body_does_not_come_leaves_a_dead_endpoint_but_none_without_a_le
     assert!(play.next(1260).starts_with("probe a"));
     play.learn(1510, 0, Liveness::Dead);
     assert_eq!(play.next(1510), "leave 1");
-    assert_eq!(interrupt.take(), Some(Reason::Leave));
+    assert_eq!(interrupt.take(), UNRESPONSIVE);
     play.monitor.end(ms(1510), ticket.unwrap(), false);
 }
 
@@ -138,7 +138,7 @@ fn everybody_at_a_dead_endpoint_is_told_to_leave_once() {
     play.alive(251, 1, "1");
     play.learn(500, 0, Liveness::Dead);
     assert_eq!(play.next(500), "leave 2");
-    assert_eq!((write.take(), watch.take()), (Some(Reason::Leave), Some(Reason::Leave)));
+    assert_eq!((write.take(), watch.take()), (UNRESPONSIVE, UNRESPONSIVE));
     assert_eq!((other.take(), late.take()), (None, None), "they have not waited for that long");
     assert_eq!(play.next(501), "probe a within 250", "for the one who came later");
     play.learn(751, 0, Liveness::Dead);
@@ -158,7 +158,7 @@ fn an_answer_that_somebody_got_meanwhile_counts_more_than_a_probe_without_one() 
     assert_eq!(play.next(750), "probe a within 250");
     play.learn(1000, 0, Liveness::Dead);
     assert_eq!(play.next(1000), "leave 1");
-    assert_eq!(write.take(), Some(Reason::Leave));
+    assert_eq!(write.take(), UNRESPONSIVE);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn idle_watches_have_their_endpoint_probed_once_a_second_however_many_they_are()
     assert_eq!(play.next(10_000), "probe a within 250");
     play.learn(10_250, 0, Liveness::Dead);
     assert_eq!(play.next(10_250), "leave 100");
-    assert!(watches.iter().all(|(_, interrupt)| interrupt.take() == Some(Reason::Leave)));
+    assert!(watches.iter().all(|(_, interrupt)| interrupt.take() == UNRESPONSIVE));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_write_without_a_leader_is_left_after_three_seconds_in_all() {
     }
     assert_eq!(play.next(2999), "rest 1");
     assert_eq!(play.next(3000), "leave 1");
-    assert_eq!((write.take(), watch.take()), (Some(Reason::Leave), None));
+    assert_eq!((write.take(), watch.take()), (no_leader(3000), None));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_member_without_a_leader_is_left_when_another_one_has_one() {
     assert_eq!(play.next(750), "probe a within 250");
     play.learn(751, 0, Liveness::NoLeader);
     assert_eq!(play.next(751), "leave 2");
-    assert_eq!((write.take(), watch.take()), (Some(Reason::Leave), Some(Reason::Leave)));
+    assert_eq!((write.take(), watch.take()), (no_leader(751), no_leader(751)));
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_probe_that_was_noticed_late_proves_nothing() {
     assert_eq!(play.next(750), "probe a within 250");
     play.learn(1050, 0, Liveness::Dead);
     assert_eq!(play.next(1050), "leave 1");
-    assert_eq!(write.take(), Some(Reason::Leave));
+    assert_eq!(write.take(), UNRESPONSIVE);
 }
 
 #[test]
@@ -321,4 +321,11 @@ fn nothing_is_kept_of_what_is_over() {
     }
     assert_eq!(play.next(4_000_000), "nothing");
     assert_eq!(play.monitor.members.len(), 0);
+}
+
+const UNRESPONSIVE: Option<Reason> = Some(Reason::Leave(AbandonReason::Unresponsive));
+const LEADER_CHANGED: Option<Reason> = Some(Reason::Leave(AbandonReason::LeaderChanged));
+
+fn no_leader(waited: u64) -> Option<Reason> {
+    Some(Reason::Leave(AbandonReason::NoLeader { waited: ms(waited) }))
 }

@@ -104,6 +104,7 @@ enum Class {
     Etcd,
     Api,
     V2Disabled,
+    ApiNotFound,
     Unexpected,
 }
 
@@ -122,7 +123,14 @@ fn class(row: &Row, asked: &Asked) -> Class {
         301 | 302 | 307 | 308 => Class::Followed,
         _ if body["errorCode"].is_u64() => Class::Etcd,
         _ if body["message"].is_string() => Class::Api,
-        404 if row.response_body == "404 page not found\n" => Class::V2Disabled,
+        404 if row.response_body == "404 page not found\n" => {
+            let is_in_every_version = !["/v2/auth", "/v2/members"].iter().any(|api| {
+                row.path
+                    .strip_prefix(api)
+                    .is_some_and(|rest| matches!(rest.chars().next(), None | Some('/' | '?')))
+            });
+            if is_in_every_version { Class::V2Disabled } else { Class::ApiNotFound }
+        }
         _ => Class::Unexpected,
     }
 }
@@ -154,6 +162,7 @@ fn every_answer_is_taken_for_what_it_is() {
     }
     let expected = [
         ("Api", 50),
+        ("ApiNotFound", 2),
         ("Body", 3),
         ("Change", 154),
         ("Etcd", 81),
@@ -161,7 +170,7 @@ fn every_answer_is_taken_for_what_it_is() {
         ("NotLeader", 2),
         ("Told", 58),
         ("Unexpected", 18),
-        ("V2Disabled", 9),
+        ("V2Disabled", 7),
     ];
     let expected = expected.map(|(class, count)| (class.to_owned(), count));
     assert_eq!(counts, BTreeMap::from(expected));

@@ -3,6 +3,7 @@
 mod curl;
 mod depth;
 mod documents;
+mod echoes;
 mod logins;
 mod memory;
 mod mirror;
@@ -11,4 +12,5 @@ mod pending;
 mod properties;
 mod splits;
 mod transcripts;
+mod unprintable;
 mod wire;

@@ -52,12 +52,17 @@ transcripts! {
     monotonic_reads_are_never_older_than_what_was_seen
     consensus_refutes_what_was_seen
     a_member_without_a_leader_is_not_asked
+    a_leader_that_is_gone_is_named
 
     // Who is left.
     a_read_only_proxy_passes_writes_on_to_others
     a_misdirected_request_goes_to_others
     a_404_that_is_not_etcds_goes_to_others
     v2_disabled_everywhere_is_said_once
+    an_api_that_is_missing_is_named
+    a_request_timeout_is_retried_by_reads
+    retry_after_is_honored_within_the_deadline
+    only_the_cluster_that_is_meant_is_believed
     a_success_that_is_not_etcds_is_no_answer
     an_empty_success_is_no_answer
     a_single_endpoint_is_asked_twice_by_reads
@@ -100,6 +105,7 @@ transcripts! {
     a_redirect_needs_a_location
     user_information_in_a_location_is_dropped
     user_information_in_a_bad_location_is_not_shown
+    user_information_is_hidden_however_it_is_written
     the_policys_check_may_refuse_redirects
     an_endpoint_with_a_path_is_a_prefix
     a_long_request_line_is_blamed_from_4097_bytes_on

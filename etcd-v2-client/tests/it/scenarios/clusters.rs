@@ -7,6 +7,7 @@ use crate::both::{Colour, both};
 use crate::server::{Gate, Seen, Server, change, response};
 
 both!(
+    the_cluster_that_is_meant_is_found_behind_an_impostor,
     a_clone_is_told_of_another_cluster_by_both_ids,
     any_cluster_takes_answers_of_all,
     endpoints_that_are_replaced_may_be_of_another_cluster,
@@ -89,4 +90,23 @@ fn what_is_still_asked_of_replaced_endpoints_says_nothing_about_the_new_ones(col
     assert_eq!(monotonic.send(Get::new("/a")).unwrap().value(), Some("8"));
     drop(watch);
     assert_eq!(monotonic.send(Get::new("/a")).unwrap().value(), Some("8"));
+}
+
+fn the_cluster_that_is_meant_is_found_behind_an_impostor(colour: Colour) {
+    const HONEST: &str = "7e27652122e8b2ae";
+    let (impostor, honest) = (member_of("1"), [member_of(HONEST), member_of(HONEST)]);
+    let urls = || [impostor.url(), honest[0].url(), honest[1].url()];
+    let meant = HONEST.parse().unwrap();
+    let client = colour.patient(urls()).policy(move |policy| policy.cluster_id = Some(meant));
+    let client = client.build();
+    for _ in 0..3 {
+        assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some(HONEST));
+    }
+    assert_eq!((impostor.count(), client.pinned()), (1, honest[0].url()));
+
+    // Without that, the first one to answer is believed, until the endpoints are replaced.
+    let client = colour.client(urls());
+    assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("1"));
+    client.set_endpoints(&[&honest[0].url(), &honest[1].url()]).unwrap();
+    assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some(HONEST));
 }

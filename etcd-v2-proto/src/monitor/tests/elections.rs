@@ -30,7 +30,7 @@ fn what_was_sent_to_a_leader_that_is_gone_is_left_when_there_is_a_new_one() {
         play.probed(1750, Some("2"));
         assert_eq!(play.next(1750), "rest 500", "its answer may just be on the way");
         assert_eq!(play.next(2250), "leave 1", "{purpose:?}");
-        assert_eq!(lost.take(), Some(Reason::Leave));
+        assert_eq!(lost.take(), LEADER_CHANGED);
     }
 }
 
@@ -43,12 +43,12 @@ fn what_was_sent_while_there_was_no_leader_is_waited_for() {
     play.probed(750, None);
     play.probed(1250, Some("2"));
     assert_eq!(play.next(1750), "leave 1", "the one from before");
-    assert_eq!((lost.take(), kept.take()), (Some(Reason::Leave), None));
+    assert_eq!((lost.take(), kept.take()), (LEADER_CHANGED, None));
     for at in [1750, 2250, 2750, 3250] {
         play.probed(at, Some("2"));
     }
     assert_eq!(play.next(3300), "leave 1", "three seconds in all, as without a leader");
-    assert_eq!(kept.take(), Some(Reason::Leave));
+    assert_eq!(kept.take(), LEADER_CHANGED);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_write_that_outlives_its_leader_is_left_though_nobody_noticed_the_election()
     play.probed(1250, Some("2"));
     let (_ticket, later) = play.begin(1300, 0, Purpose::Write);
     assert_eq!(play.next(1750), "leave 1");
-    assert_eq!(write.take(), Some(Reason::Leave));
+    assert_eq!(write.take(), LEADER_CHANGED);
     for at in (1750..6000).step_by(500) {
         play.probed(at, Some("2"));
     }

@@ -32,6 +32,11 @@ pub(super) fn check(row: &Row, asked: &Asked, class: &Class, error: &Error) {
             of_the_smaller_apis(row, error, &refusal.message);
         }
         (Class::NotLeader, ErrorKind::NotLeader) => {}
+        (Class::ApiNotFound, ErrorKind::ApiNotFound { api, since }) => {
+            assert_eq!(status, 404, "{name}");
+            assert!(row.path.starts_with(api), "{name}: {api}");
+            assert_eq!(*since, if api.ends_with("auth") { "2.1" } else { "2.0" }, "{name}");
+        }
         (Class::V2Disabled, ErrorKind::V2Disabled) => assert_eq!(status, 404, "{name}"),
         (Class::Unexpected, ErrorKind::Unexpected(answer)) => {
             assert_eq!(answer.status, status, "{name}");

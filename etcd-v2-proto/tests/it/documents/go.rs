@@ -107,7 +107,9 @@ fn difference(go: &Outcome, ours: &Ending<Item>) -> Option<Difference> {
                 ErrorKind::Etcd(refusal) => refusal.status,
                 ErrorKind::Api(refusal) => refusal.status,
                 ErrorKind::Unexpected(answer) => answer.status,
-                ErrorKind::V2Disabled => http::StatusCode::NOT_FOUND,
+                ErrorKind::V2Disabled | ErrorKind::ApiNotFound { .. } => {
+                    http::StatusCode::NOT_FOUND
+                }
                 other => panic!("{name}: {other:?}"),
             };
             if go.ok {
@@ -138,7 +140,9 @@ fn difference(go: &Outcome, ours: &Ending<Item>) -> Option<Difference> {
                     Some(Difference::MessageIsKept)
                 }
                 (
-                    ErrorKind::V2Disabled | ErrorKind::Unexpected(_),
+                    ErrorKind::V2Disabled
+                    | ErrorKind::ApiNotFound { .. }
+                    | ErrorKind::Unexpected(_),
                     "*errors.errorString" | "*json.SyntaxError",
                 ) => {
                     let no_json = ["response is invalid json", "invalid character"];

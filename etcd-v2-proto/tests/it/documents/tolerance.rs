@@ -47,6 +47,8 @@ type Shape = (u16, &'static str, &'static str, &'static str, Outcome, bool, bool
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
+const ROLLING: &str =
+    r#"{"message":"Not capable of accessing auth feature during rolling upgrades."}"#;
 const HTML: &str = "text/html";
 const KEY_ERROR: &str = r#"{"errorCode":100,"message":"Key not found","cause":"/a","index":9}"#;
 const RAFT_ERROR: &str = r#"{"errorCode":300,"message":"Raft Internal Error","index":0}"#;
@@ -80,6 +82,11 @@ const SHAPES: &[Shape] = &[
     // 3. Text.
     (404, TEXT, "404 page not found\n", "V2Disabled", Outcome::Rejected, true, true),
     (404, TEXT, "nothing here", "Unexpected", Outcome::Rejected, true, true),
+    (425, TEXT, "", "Unexpected", Outcome::Rejected, true, true),
+    (429, TEXT, "slow down", "Unexpected", Outcome::Rejected, true, true),
+    (429, JSON, r#"{"message":"slow down"}"#, "Api", Outcome::Rejected, true, true),
+    (403, TEXT, "not current leader\n", "NotLeader", Outcome::Rejected, true, true),
+    (500, JSON, ROLLING, "Api", Outcome::Rejected, true, true),
     (405, TEXT, "Method Not Allowed\n", "Unexpected", Outcome::Rejected, false, false),
     (400, TEXT, "400 Bad Request", "Unexpected", Outcome::Rejected, false, false),
     (421, TEXT, "the Host header was unrecognized", "Unexpected", Outcome::Rejected, true, true),
@@ -127,6 +134,23 @@ fn each_shape_of_a_refusal_is_told_by_status_and_body() {
 }
 
 #[test]
+fn a_request_timeout_leaves_a_write_unknown_and_is_retried_by_reads() {
+    for (content_type, body) in [
+        (TEXT, ""),
+        (TEXT, "408 Request Time-out"),
+        (HTML, "<html>408 Request Time-out</html>"),
+        (JSON, r#"{"message":"Request Timeout"}"#),
+    ] {
+        let refusal = answer(408, &[("Content-Type", content_type)], body);
+        let write = error(&refusal, Set::new("/a", "v"));
+        assert_eq!(write.outcome(), Outcome::Unknown, "{body}");
+        assert!(asks_another(&refusal, Get::new("/a")), "{body}");
+        assert!(asks_another(&refusal, Set::new("/a", "v").if_index(3)), "{body}");
+        assert!(!asks_another(&refusal, Set::new("/a", "v")), "{body}");
+    }
+}
+
+#[test]
 fn refusals_of_the_request_have_the_code_that_names_them() {
     for (body, code) in [
         (NO_VALUE, Code::PREV_VALUE_REQUIRED),
@@ -148,6 +172,13 @@ fn a_403_names_another_leader_only_in_the_words_of_etcd() {
     assert!(matches!(error_of.kind(), ErrorKind::NotLeader), "{error_of}");
     assert_eq!(error_of.outcome(), Outcome::Rejected);
     assert!(asks_another(&words, OfLeader::default()));
+    // The words of 0.4.
+    for body in ["not current leader", "not current leader\n"] {
+        let plain = told(TEXT, body);
+        let error = error(&plain, OfLeader::default());
+        assert!(error.is_not_leader() && error.outcome() == Outcome::Rejected, "{error}");
+        assert!(asks_another(&plain, OfLeader::default()));
+    }
     for (content_type, body, case) in [
         (HTML, "<html>Forbidden</html>", "Unexpected"),
         (TEXT, "", "Unexpected"),

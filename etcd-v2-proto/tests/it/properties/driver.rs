@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd_v2_proto::bytes::Bytes;
 use etcd_v2_proto::http::{self, Response, StatusCode, header, response};
-use etcd_v2_proto::{Event, Failure, Reason, Stage};
+use etcd_v2_proto::{AbandonReason, Event, Failure, Reason, Stage};
 
 /// What the driver of an exchange knows.
 #[derive(Debug, Default)]
@@ -114,7 +114,11 @@ pub(crate) fn event(says: &[u8], doing: Doing, now: &mut Duration) -> Option<Eve
         6 => Event::Failed(Failure::after_send("reset")),
         7 => Event::Failed(Failure::timed_out(stage)),
         8 => {
-            let reason = if how & 2 == 0 { Reason::Stopped } else { Reason::Leave };
+            let reason = match how & 6 {
+                0 | 4 => Reason::Stopped,
+                2 => Reason::Leave(AbandonReason::LeaderChanged),
+                _ => Reason::Leave(AbandonReason::NoLeader { waited: *now }),
+            };
             Event::Failed(Failure::interrupted(stage, reason))
         }
         _ => {

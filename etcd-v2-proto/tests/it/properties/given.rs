@@ -83,8 +83,9 @@ fn tells_the_truth<R: Request>(error: &Error, request: &R, answer: &Response<&[u
             ErrorKind::Malformed(_) => error.outcome().max(Outcome::Unknown),
             _ => Outcome::Unknown,
         },
-        501 | 300..=499 => Outcome::Rejected,
-        500..=599 => Outcome::Unknown,
+        501 | 300..=407 | 409..=499 => Outcome::Rejected,
+        // Who did not get the whole request may have passed on some of it.
+        408 | 500..=599 => Outcome::Unknown,
         // There is no such final status.
         _ => error.outcome(),
     };

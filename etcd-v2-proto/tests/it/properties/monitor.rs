@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use etcd_v2_proto::monitor::{Duty, Liveness, Monitor, Pending, Ticket};
-use etcd_v2_proto::{Endpoint, Interrupt, Policy, Purpose, Reason};
+use etcd_v2_proto::{AbandonReason, Endpoint, Interrupt, Policy, Purpose, Reason};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
@@ -186,7 +186,7 @@ impl World {
             match self.monitor.next(self.now, &self.endpoints) {
                 Duty::Leave(interrupts) => {
                     assert!(!interrupts.is_empty());
-                    interrupts.iter().for_each(Interrupt::leave);
+                    interrupts.iter().for_each(|(it, reason)| it.abandon_attempt(*reason));
                     self.leave();
                 }
                 Duty::Probe { endpoint, limit } => self.probe(&endpoint, limit, until),
@@ -228,9 +228,7 @@ impl World {
     /// Those who were told leave, and each had a reason.
     fn leave(&mut self) {
         for attempt in self.attempts.values_mut() {
-            if attempt.interrupt.take() != Some(Reason::Leave) {
-                continue;
-            }
+            let Some(Reason::Leave(told)) = attempt.interrupt.take() else { continue };
             attempt.times_left += 1;
             assert_eq!(attempt.times_left, 1, "told twice");
             let (at, waited) = (attempt.endpoint, self.now - attempt.began);
@@ -243,6 +241,11 @@ impl World {
                 Kind::Alive(_) | Kind::Unclear => false,
             };
             assert!(election || reason, "{:?}, after {waited:?}", self.kinds[at]);
+            match told {
+                AbandonReason::NoLeader { waited: told } => assert!(told <= waited, "{told:?}"),
+                AbandonReason::LeaderChanged => assert!(election),
+                _ => assert!(matches!(self.kinds[at], Kind::Dead)),
+            }
         }
     }
 }

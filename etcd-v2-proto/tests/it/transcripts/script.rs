@@ -7,9 +7,9 @@ use etcd_v2_proto::auth::users;
 use etcd_v2_proto::http::{HeaderName, HeaderValue, Response, StatusCode};
 use etcd_v2_proto::keys::{Delete, Get, KeysRequest, Mark, Push, Set, Wait};
 use etcd_v2_proto::{
-    CheckRedirect, Cluster, Consistency, Credentials, Detour, Document, Encoded, Endpoint,
-    ErrorKind, Event, Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members, server,
-    stats,
+    AbandonReason, CheckRedirect, Cluster, Consistency, Credentials, Detour, Document, Encoded,
+    Endpoint, ErrorKind, Event, Failure, Invalid, MapUrl, Policy, Reason, Request, Stage, members,
+    server, stats,
 };
 
 use super::shown::Shown;
@@ -82,6 +82,9 @@ fn policy(text: &str) -> Result<Policy, String> {
             "max_redirects" => policy.max_redirects = number()?,
             "foreign_redirects" => policy.foreign_redirects = true,
             "any_cluster" => policy.any_cluster = true,
+            "cluster_id" => {
+                policy.cluster_id = Some(value.parse().map_err(|error| format!("{error}"))?);
+            }
             "local_urls" => policy.local_urls = true,
             "map_url" => policy.map_url = Some(mapped(value)?),
             "check_redirect" => policy.check_redirect = Some(at_most(number()?)),
@@ -233,7 +236,14 @@ pub(super) fn events(line: &str) -> Result<Vec<Event>, String> {
         "reset" => Event::Failed(Failure::after_send("connection reset")),
         "timeout" => Event::Failed(Failure::timed_out(stage)),
         "stopped" => Event::Failed(Failure::interrupted(stage, Reason::Stopped)),
-        "left" => Event::Failed(Failure::interrupted(stage, Reason::Leave)),
+        "left" => {
+            let why = match rest {
+                "without-leader" => AbandonReason::NoLeader { waited: Duration::from_secs(3) },
+                "leader-changed" => AbandonReason::LeaderChanged,
+                _ => AbandonReason::Unresponsive,
+            };
+            Event::Failed(Failure::interrupted(stage, Reason::Leave(why)))
+        }
         status => {
             return Ok(vec![head(status)?, Event::Chunk(rest.to_owned().into()), Event::End]);
         }
