@@ -217,7 +217,7 @@ pub enum Cause {
     TimedOut,
     /// The caller stopped the conversation.
     Stopped,
-    /// The driver was told to leave this endpoint.
+    /// The driver was told to leave this endpoint; see [`Failure::abandon_reason`].
     Left,
     /// The transport cannot do what was asked for, today or another time.
     Unsupported,

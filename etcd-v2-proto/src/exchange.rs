@@ -36,7 +36,7 @@
 //! | label | read | wait | write by `prevIndex` | other write |
 //! |---|---|---|---|---|
 //! | *not sent* | next endpoint | next endpoint | next endpoint | next endpoint |
-//! | *rejected* by 501, 421, a bare 404, a refused redirect or for its age | next endpoint | next endpoint | next endpoint | next endpoint |
+//! | *rejected* by 501, 421, 425, 429, a bare 404, a refused redirect or for its age | next endpoint | next endpoint | next endpoint | next endpoint |
 //! | *rejected* otherwise | over | over | over; after an *unknown* one: over, *unknown* | over |
 //! | *unknown* | next endpoint | next endpoint | next endpoint | over, unless [`Policy::at_least_once`] |
 //! | *applied* | next endpoint; too large: over | over | over | over, unless [`Policy::at_least_once`] |
@@ -44,6 +44,10 @@
 //! A write on the condition of the index may be repeated, because a late copy can only fail. But if it is
 //! refused then, that may be the work of its own earlier copy: the error is
 //! [`Unresolved`](ErrorKind::Unresolved), and a [`Call`](crate::Call) finds out.
+//!
+//! An endpoint that answers 429 or 503 with `Retry-After` has no turn before that. Where every endpoint rests,
+//! so does the call, if there is time for it. That is the one case in which a write that was rejected is sent
+//! to the same endpoint again. Status 408 counts as a connection that broke: the outcome is *unknown*.
 //!
 //! After the last endpoint a read, or a write by `prevIndex`, rests and begins another pass, until its
 //! deadline or [`Policy::passes`]. It rests before each further endpoint, too, once the calls of the client

@@ -34,6 +34,8 @@
 //!
 //! Whoever has the head has been answered by a leader, and is left only by those that are dead.
 //!
+//! What is left is told why, by an [`AbandonReason`]: the error of the attempt says the same.
+//!
 //! *All* are those that were under way when the probe began: nobody is left who has not waited for as long
 //! as the probe. Each is told once.
 //!

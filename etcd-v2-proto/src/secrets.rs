@@ -52,9 +52,7 @@ impl Secrets {
             ErrorKind::Api(response) => self.redact_text(&mut response.message),
             ErrorKind::Unexpected(response) => self.redact_unexpected(response),
             ErrorKind::Redirect(error) => {
-                if let Some(text) = text_of(error) {
-                    self.redact_text(text);
-                }
+                texts_of(error).into_iter().for_each(|text| self.redact_text(text));
             }
             ErrorKind::Failed(failure) | ErrorKind::RequestLineTooLong { failure, .. } => {
                 failure.redact(self);
@@ -157,15 +155,15 @@ fn stands_out(text: &[u8], found: Range<usize>, secret: &[u8]) -> bool {
     secret.len() >= SHORT || !(is_letter(found.start.checked_sub(1)) || is_letter(Some(found.end)))
 }
 
-fn text_of(error: &mut RedirectError) -> Option<&mut String> {
+fn texts_of(error: &mut RedirectError) -> Vec<&mut String> {
     match error {
-        RedirectError::NoLocation { .. } | RedirectError::Unfollowable { .. } => None,
-        RedirectError::BadLocation { location } => Some(location),
+        RedirectError::NoLocation { .. } | RedirectError::Unfollowable { .. } => Vec::new(),
+        RedirectError::BadLocation { location } => vec![location],
+        RedirectError::Refused { target, reason } => vec![target, reason],
         RedirectError::Foreign { target }
         | RedirectError::SecretBody { target }
         | RedirectError::OtherRequest { target }
         | RedirectError::Downgrade { target }
-        | RedirectError::Refused { target, .. }
-        | RedirectError::TooMany { target, .. } => Some(target),
+        | RedirectError::TooMany { target, .. } => vec![target],
     }
 }

@@ -89,8 +89,8 @@ fn unconnected(report: &EndpointReport, failure: &Failure) -> Finding {
     }
     match failure.connection_error() {
         Some(ConnectionError::SpeaksHttp2) => return Finding::GrpcOnly { endpoint },
-        Some(ConnectionError::Tls(reason)) => {
-            return Finding::TlsFailed { endpoint, reason: reason.clone() };
+        Some(error @ ConnectionError::Tls(_)) => {
+            return Finding::TlsFailed { endpoint, reason: error.to_string() };
         }
         Some(
             error @ (ConnectionError::SpeaksTls

@@ -76,13 +76,14 @@ pub enum ErrorKind {
         user: String,
     },
 
-    /// The answer comes from another cluster than the first answer that this client got.
+    /// The answer comes from another cluster than the one that the
+    /// [policy names](crate::Policy::cluster_id), or else than the first answer that this client got.
     #[error(
         "the answer comes from another cluster: {found} instead of {expected}; the endpoints lead to \
          several clusters, or this one was made anew"
     )]
     WrongCluster {
-        /// The cluster that answered first.
+        /// The cluster that is meant, or that answered first.
         expected: ClusterId,
         /// The one that answered now.
         found: ClusterId,

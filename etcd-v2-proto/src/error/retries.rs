@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Error;
 
 impl Error {
-    /// Whether the call asked more seldom than it would have by itself, because the calls of its client
-    /// had spent what they may on asking again; see [`Policy::retry_pause`](crate::Policy::retry_pause).
+    /// Whether the call asked more seldom than it would have by itself, because other calls of its client
+    /// had spent what they may on asking again; see [`Policy::retry_pause`](crate::Policy::retry_pause). A
+    /// call that has spent all of that alone is not one of these: it has tried as often as any call may.
     #[must_use]
     pub fn was_held_back(&self) -> bool {
         self.inner.was_held_back

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, printable};
 use crate::json::{self, Broken, Malformed};
 use crate::request::{ClusterId, Document, Meta};
 use crate::tree::{Node, NodeRef, Tree};
@@ -309,7 +309,11 @@ impl From<&str> for ChangeKind {
 
 impl fmt::Display for ChangeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        match self {
+            // A server may say anything.
+            Self::Other(word) => f.write_str(&printable(word)),
+            known => f.write_str(known.as_str()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod mirror;
 mod model;
 mod pending;
 mod properties;
+mod roots;
 mod splits;
 mod transcripts;
 mod unprintable;

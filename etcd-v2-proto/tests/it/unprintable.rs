@@ -1,5 +1,7 @@
 //! Texts of servers in errors: nothing in them is invisible, ends a line or turns the direction of reading.
 
+#![expect(clippy::unwrap_used, reason = "the lint knows tests, but not what they share")]
+
 use etcd_v2_proto::keys::Get;
 use etcd_v2_proto::{ConnectionError, Failure, Policy};
 

@@ -98,6 +98,7 @@ fn a_call_alone_has_ten_attempts_before_it_is_held_back() {
     let rests = &pauses[free - 1..pauses.len() - 1];
     assert!(rests.iter().all(|rest| *rest >= Duration::from_millis(500)), "{pauses:?}");
     assert!(pauses.len() > free, "it goes on: {attempts:?}");
+    assert!(!storm.calls[0].was_held_back(), "nobody else has spent what it has not");
 }
 
 #[test]
