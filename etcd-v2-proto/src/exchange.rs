@@ -25,7 +25,8 @@
 //! Asking begins with vetting, which is the question whether the endpoint has a leader, where
 //! [`Policy::require_leader`] is set, and for writes that may not be repeated once all endpoints were asked in vain: a
 //! server that has just been started takes connections before it answers. A head that is older than what was seen is one only where the policy asks
-//! for [monotonic](crate::Consistency::Monotonic) reads.
+//! for [monotonic](crate::Consistency::Monotonic) reads; where a whole pass brought none that is newer, the next
+//! pass is made of quorum reads.
 //!
 //! A success that cannot be read is *applied* only if etcd is known to have sent it: by the header
 //! `X-Etcd-Index` or `X-Etcd-Cluster-Id`, or because an action or a key that suits the request was decoded
@@ -82,7 +83,7 @@ use crate::framing::{Framer, Overflow, body_length};
 use crate::hop::{self, Hop};
 use crate::judge::{self, Verdict};
 use crate::monitor::Pending;
-use crate::policy::Policy;
+use crate::policy::{Consistency, Policy};
 use crate::request::{Document, Encoded, Purpose, Request};
 use crate::tally::Tally;
 
@@ -230,6 +231,14 @@ impl<R: Request> Exchange<R> {
         let was_everybody_asked = self.turns.pass() > pass || matches!(next, Next::Nobody);
         if was_everybody_asked && !self.learned.is_answered {
             budget.set_down(true);
+        }
+        // Where no endpoint has what was seen, consensus decides: members may lag behind, or what was seen may
+        // never have been true.
+        if self.turns.pass() > pass
+            && mem::take(&mut self.learned.was_stale)
+            && let Ok(encoded) = self.request.encode_with(Consistency::Quorum)
+        {
+            self.encoded = encoded;
         }
         match next {
             Next::Ask => self.ask(),

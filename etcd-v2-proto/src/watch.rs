@@ -42,27 +42,35 @@
 //! is one that broke or was silent for too long, and one that told of more indexes than the doubts of
 //! `place` could be settled for.
 
+mod ancestors;
 mod backoff;
 mod debug;
+mod ends;
 mod place;
 mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::ends::is_final;
+
+use self::ancestors::{Ancestors, Missing};
 use self::backoff::Backoff;
+use self::ends::{is_headless, is_unreadable, misplaced};
 use self::place::{Place, STRETCH, Sight};
 use self::waiting::{Turn, Waiting};
 use crate::cluster::{Detour, Route};
-use crate::conversation::{Action, Cause, Conversation, Event, Stage};
+use crate::conversation::{Action, Cause, Conversation, Event};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
 use crate::json::Malformed;
-use crate::judge;
 use crate::keys::{Change, ChangeKind, Get, Relevance, Wait};
 use crate::monitor::Pending;
 use crate::policy::Policy;
+use crate::request::Meta;
+use crate::server::{GetVersion, Version};
 
 /// Every change of a key from some index on, in order, each once. Yields changes and errors.
 ///
@@ -83,6 +91,7 @@ pub struct Watch {
     /// How many waits in a row came to nothing.
     failures: u32,
     backoff: Backoff,
+    ancestors: Ancestors,
     /// Whether something in between holds the head of a wait back until the first change.
     holds_heads: bool,
     state: State,
@@ -94,6 +103,8 @@ enum State {
     /// Looks through a stretch that has been told.
     Checking(Box<Waiting>),
     Looking(Box<Exchange<Get>>, Question),
+    /// Asks this endpoint for its version.
+    Identifying(Box<Exchange<GetVersion>>, Endpoint),
     Resting {
         until: Duration,
     },
@@ -113,6 +124,8 @@ enum Question {
     /// Whether the endpoints respond at all, after a wait got no head in time, be it for long enough that it
     /// was silent.
     IsAlive { cause: Error, was_silent: bool },
+    /// Whether the key has been there all the time, at a server whose history does not report all removals.
+    WasRemoved,
 }
 
 type Step = (State, Option<Result<Change, Error>>);
@@ -134,6 +147,7 @@ impl Watch {
             unreadable,
             failures,
             backoff: Backoff::default(),
+            ancestors: Ancestors::default(),
             holds_heads: false,
             state,
         }
@@ -165,6 +179,17 @@ impl Watch {
     fn begin(&mut self, now: Duration) -> State {
         if let Some(until) = self.backoff.until(now, &self.policy, &mut self.jitter) {
             return State::Resting { until };
+        }
+        match self.ancestors.missing(now, self.route.endpoint(0)) {
+            Missing::Nothing => {}
+            Missing::Key => return self.ask(Question::WasRemoved, now).0,
+            Missing::Version => {
+                let endpoint = self.route.endpoint(0).clone();
+                self.backoff.begin(now);
+                let (route, policy) = (self.route.only(endpoint.clone()), Arc::clone(&self.policy));
+                let exchange = Exchange::new(GetVersion, route, policy, self.seed, now);
+                return State::Identifying(Box::new(exchange), endpoint);
+            }
         }
         let check = self.place.doubtful_after();
         let stream = std::mem::take(&mut self.is_up_to_date) && check.is_none();
@@ -214,11 +239,39 @@ impl Watch {
         Exchange::new(request, self.place.guard(&self.route), policy, self.seed, now)
     }
 
+    /// A wait with this head was accepted for what comes after that index, if it is known.
+    fn accept(&mut self, now: Duration, waiting: &Waiting, head: &Meta) {
+        if let (Some(after), Some(head)) = (waiting.index(), head.etcd_index)
+            && self.wait.has_directories_above()
+        {
+            let at = waiting.detour(now).map(|detour| detour.to().clone());
+            let endpoint = at.unwrap_or_else(|| self.route.endpoint(0).clone());
+            self.ancestors.accept(now, &endpoint, after, head);
+        }
+    }
+
+    /// An endpoint was asked for its version.
+    fn identified(
+        &mut self,
+        now: Duration,
+        endpoint: &Endpoint,
+        end: Result<Version, Error>,
+    ) -> Step {
+        match end {
+            Err(error) if error.is_stopped() => self.failed(now, None, error),
+            end => {
+                self.ancestors.identify(endpoint, &end);
+                (State::Idle, None)
+            }
+        }
+    }
+
     /// A wait that was accepted, with how long it may be silent.
     fn accepted(&mut self, mut waiting: Box<Waiting>) -> Box<Waiting> {
         /// After how long a silent wait shows that all is well again.
         const SOON: Duration = Duration::from_secs(1);
         let soon = Some(SOON).filter(|_| self.is_stuck());
+        let soon = soon.into_iter().chain(self.ancestors.patience());
         let patience = self.place.patience(&self.policy).into_iter().chain(soon).min();
         waiting.bear(patience.map(|most| most.saturating_sub(self.jitter.up_to(most / 4))));
         waiting
@@ -239,20 +292,23 @@ impl Watch {
         let head = waiting.meta();
         let relevance = self.wait.relevance(&change);
         self.place.tell(index, &head, relevance == Relevance::Wanted);
-        self.note(relevance);
+        self.note(relevance, &change);
         let ahead = head.etcd_index.map_or(0, |head| index.saturating_sub(head));
-        let goes_on = waiting.is_stream() && (1..STRETCH).contains(&ahead);
+        let goes_on =
+            waiting.is_stream() && (1..STRETCH).contains(&ahead) && relevance != Relevance::Foreign;
         self.is_up_to_date = !waiting.is_stream() && ahead > 0;
         let state = if goes_on { State::Waiting(waiting) } else { State::Idle };
         (state, (relevance == Relevance::Wanted).then_some(Ok(change)))
     }
 
     /// Takes note of what an event meant for the watch.
-    const fn note(&mut self, relevance: Relevance) {
+    fn note(&mut self, relevance: Relevance, change: &Change) {
         match relevance {
             Relevance::Wanted => {
                 self.failures = 0;
                 self.backoff.progress();
+                let successor = change.previous().and(change.node());
+                self.ancestors.report(successor.and_then(|node| node.created_index()));
             }
             Relevance::Skipped => self.backoff.skip(),
             Relevance::Foreign => {}
@@ -321,8 +377,13 @@ impl Watch {
         question: Question,
         read: Option<u64>,
         modified: Option<u64>,
+        created: Option<u64>,
     ) -> Step {
         let gap = match question {
+            Question::WasRemoved => read.and_then(|read| {
+                let after = self.ancestors.settle(read, created)?;
+                Some(self.place.lose_removal(after, read))
+            }),
             Question::WasTouched(cleared) => self.place.look(cleared, read, modified),
             Question::WentBack => self.place.compare(read),
             Question::WhereIsIt(error) => match self.place.locate(read) {
@@ -353,7 +414,9 @@ impl Watch {
             Question::IsAlive { cause, .. } | Question::WhereIsIt(cause) => {
                 self.failed(now, None, cause)
             }
-            Question::WasTouched(_) | Question::WentBack => self.failed(now, None, error),
+            Question::WasTouched(_) | Question::WentBack | Question::WasRemoved => {
+                self.failed(now, None, error)
+            }
         }
     }
 
@@ -386,6 +449,7 @@ impl Watch {
             return (State::Over, Some(Err(error)));
         }
         self.backoff.excuse();
+        self.ancestors.cut();
         let pause = self.jitter.up_to(self.policy.watch_pause_after(self.failures));
         self.failures = self.failures.saturating_add(1);
         // An empty answer is how some intermediaries end a wait; it only must not make us spin.
@@ -404,6 +468,10 @@ impl Conversation for Watch {
                     waiting.poll(now, self.policy.silence)
                 }
                 State::Looking(exchange, _) => Turn::of(exchange.poll(now)),
+                State::Identifying(exchange, _) => match exchange.poll(now).ended() {
+                    Ok(end) => Turn::Identified(end),
+                    Err(action) => Turn::Act(action),
+                },
                 State::Resting { until } => Turn::Act(Action::Wait(until.saturating_sub(now))),
                 State::Idle | State::Stopped => Turn::Due,
                 State::Over => return Action::Finish(Ok(())),
@@ -422,7 +490,10 @@ impl Conversation for Watch {
                     match self.place.see(now, &head) {
                         Sight::Gap(gap) => (State::Idle, Some(Err(gap.into()))),
                         Sight::Doubtful => (State::Idle, None),
-                        Sight::Clear => (State::Waiting(self.accepted(waiting)), None),
+                        Sight::Clear => {
+                            self.accept(now, &waiting, &head);
+                            (State::Waiting(self.accepted(waiting)), None)
+                        }
                     }
                 }
                 (State::Checking(waiting), Turn::Accepted(head)) => {
@@ -455,12 +526,16 @@ impl Conversation for Watch {
                     // A directory keeps its index when it gets another ttl, so it proves nothing.
                     let file = change.node().filter(|node| node.is_file());
                     let modified = file.and_then(|file| file.modified_index());
-                    self.looked(now, question, change.etcd_index(), modified)
+                    let created = change.node().and_then(|node| node.created_index());
+                    self.looked(now, question, change.etcd_index(), modified, created)
                 }
                 (State::Looking(_, question), Turn::Failed(error)) if error.is_key_not_found() => {
                     // One that broke off does not tell its index.
                     let read = error.etcd().map(|refusal| refusal.index).filter(|read| *read > 0);
-                    self.looked(now, question, read, None)
+                    self.looked(now, question, read, None, None)
+                }
+                (State::Identifying(_, endpoint), Turn::Identified(end)) => {
+                    self.identified(now, &endpoint, end)
                 }
                 (State::Looking(_, question), Turn::Failed(error)) => {
                     self.unanswered(now, question, error)
@@ -478,6 +553,9 @@ impl Conversation for Watch {
             };
             self.state = state;
             if let Some(item) = item {
+                if matches!(&item, Err(error) if error.gap().is_some()) {
+                    self.ancestors.forget();
+                }
                 return Action::Yield(item);
             }
         }
@@ -487,6 +565,7 @@ impl Conversation for Watch {
         match &mut self.state {
             State::Waiting(waiting) | State::Checking(waiting) => waiting.handle(now, event),
             State::Looking(exchange, _) => exchange.handle(now, event),
+            State::Identifying(exchange, _) => exchange.handle(now, event),
             State::Resting { .. } => {
                 let stopped = matches!(&event, Event::Failed(f) if f.cause() == Cause::Stopped);
                 self.state = if stopped { State::Stopped } else { State::Idle };
@@ -512,31 +591,9 @@ impl Conversation for Watch {
     }
 }
 
-/// Whether a watch ends with this error. What is too large is only one change, and history that is gone is
-/// gone for the index that was asked for.
-pub(crate) fn is_final(error: &Error) -> bool {
-    let is_passing =
-        matches!(error.kind(), ErrorKind::TooLarge { .. }) || error.is_history_cleared();
-    judge::stays(error) && !is_passing
-}
-
-fn is_unreadable(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. })
-}
-
-/// Whether a wait was sent and got no head in time.
-fn is_headless(waiting: &Waiting, error: &Error) -> bool {
-    let ErrorKind::Failed(failure) = error.last() else { return false };
-    !waiting.has_head() && failure.cause() == Cause::TimedOut && failure.stage() == Stage::AfterSend
-}
-
 /// How long a stream may take to begin: it is asked for while the watch is up to date, so its head comes at
 /// once unless something in between holds it back.
 const STREAM_HEAD: Duration = Duration::from_secs(1);
 
 /// How long a read may take that shows whether an endpoint responds.
 const LIFE_SIGN: Duration = Duration::from_secs(1);
-
-fn misplaced() -> Error {
-    Malformed::new(0, "a change after the index that was asked for").into()
-}

@@ -27,6 +27,11 @@ pub(crate) struct News {
 }
 
 impl Detour {
+    /// The endpoint to begin with.
+    pub(crate) const fn to(&self) -> &Endpoint {
+        &self.to
+    }
+
     /// The same advice for a cluster that has followed an earlier one of the same call.
     #[must_use]
     pub fn after(mut self, earlier: &Self) -> Self {

@@ -43,6 +43,9 @@ pub enum GapReason {
     /// The watch began "now", and the head that says at which index that is did not come in time, as behind
     /// a proxy that holds it back until the first change.
     StartUnknown,
+    /// A directory above the key may have been removed while nothing was connected: the history of etcd up to
+    /// 2.2 does not report that.
+    RemovalHidden,
 }
 
 impl Gap {
@@ -70,6 +73,9 @@ impl fmt::Display for GapReason {
             Self::IndexWentBack => "the index of the store went back, as after a restore",
             Self::CaughtUp => "the member was caught up with a copy of the store",
             Self::Unreadable => "what the server tells of them cannot be understood",
+            Self::RemovalHidden => {
+                "a directory above the key may have been removed, which etcd up to 2.2 does not report"
+            }
             Self::StartUnknown => "the head of the first wait did not come in time",
         })
     }

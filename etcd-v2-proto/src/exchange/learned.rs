@@ -16,6 +16,8 @@ pub(super) struct Learned {
     pub(super) is_answered: bool,
     /// Whether the last response came from a server that is not an endpoint, which got no credentials.
     pub(super) is_foreign: bool,
+    /// Whether an answer was older than what was seen.
+    pub(super) was_stale: bool,
     news: News,
 }
 
@@ -41,13 +43,17 @@ impl Learned {
             Some(Consistency::Monotonic) if head.accepted || found.index.is_some() => {
                 let seen = seen.max(self.news.progress);
                 if found.is_behind(seen) {
+                    self.was_stale = true;
                     return Err(ErrorKind::Stale { found, seen });
                 }
             }
             // The index of a store never falls, unless the store was replaced by an older one.
             Some(Consistency::Quorum)
-                if head.accepted && found.index.is_some() && found.index < seen.index =>
+                if head.accepted
+                    && found.index.is_some()
+                    && found.is_behind(seen.max(self.news.progress)) =>
             {
+                let seen = seen.max(self.news.progress);
                 (self.news.progress, self.news.refuted) = (Progress::default(), Some(seen));
             }
             _ => {}

@@ -136,6 +136,15 @@ impl Wait {
         self
     }
 
+    /// Whether there are directories above the key that can be removed.
+    pub(crate) fn has_directories_above(&self) -> bool {
+        self.target.has_prefix()
+            || self
+                .target
+                .path()
+                .is_ok_and(|path| path.split('/').filter(|s| !s.is_empty()).count() > 3)
+    }
+
     /// The same without streams.
     pub(crate) const fn without_stream(mut self) -> Self {
         self.stream = false;

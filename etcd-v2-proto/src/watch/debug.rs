@@ -11,6 +11,7 @@ impl fmt::Debug for Watch {
             State::Waiting(_) => "waiting",
             State::Checking(_) => "checking",
             State::Looking(..) => "looking",
+            State::Identifying(..) => "identifying",
             State::Resting { .. } => "resting",
             State::Stopped => "stopped",
             State::Over => "over",

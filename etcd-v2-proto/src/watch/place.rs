@@ -266,6 +266,13 @@ impl Place {
         Some(self.lose(to))
     }
 
+    /// A directory above the key may have been removed after the index `after`, as a read at the index `read`
+    /// shows.
+    pub(super) fn lose_removal(&mut self, after: u64, read: u64) -> Gap {
+        let to = self.after.max(Some(read)).unwrap_or(read);
+        self.leap(after.saturating_add(1), to, GapReason::RemovalHidden)
+    }
+
     /// The history is said to be gone, but not how far; a read through consensus was answered at this index.
     pub(super) fn locate(&mut self, read: Option<u64>) -> Option<Gap> {
         let to = read.filter(|read| Some(*read) > self.after)?;

@@ -10,6 +10,7 @@ use crate::framing::Documents;
 use crate::keys::{Change, Wait};
 use crate::monitor::Pending;
 use crate::request::{Document, Meta, Request};
+use crate::server::Version;
 
 /// A wait that is open, or about to be.
 pub(super) struct Waiting {
@@ -59,6 +60,8 @@ pub(super) enum Turn {
     Silent,
     /// It came to nothing.
     Failed(Error),
+    /// The version of an endpoint was asked for.
+    Identified(Result<Version, Error>),
     /// Nothing is open.
     Due,
 }
@@ -82,6 +85,11 @@ impl Waiting {
     /// Has each attempt wait that long for its head, instead of what the policy says.
     pub(super) const fn limit_head(&mut self, limit: Option<Duration>) {
         self.head_limit = Some(HeadLimit { limit, began: None });
+    }
+
+    /// After which index it waits; none for now.
+    pub(super) const fn index(&self) -> Option<u64> {
+        self.wait.index()
     }
 
     /// Whether its head has come.

@@ -51,6 +51,7 @@ transcripts! {
     a_read_says_itself_how_fresh_it_is
     monotonic_reads_are_never_older_than_what_was_seen
     consensus_refutes_what_was_seen
+    an_index_that_was_never_true_is_refuted_by_consensus
     a_member_without_a_leader_is_not_asked
     a_leader_that_is_gone_is_named
 
@@ -159,6 +160,8 @@ transcripts! {
     watch_backs_off_without_progress
     watch_waits_on_behind_a_proxy_that_holds_heads_back
     watch_takes_no_white_space_for_a_change
+    watch_looks_for_a_hidden_removal_at_old_servers
+    watch_asks_a_new_server_once_how_old_it_is
 
     // Mirrors.
     mirror_lists_and_then_watches
