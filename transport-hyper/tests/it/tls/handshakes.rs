@@ -215,3 +215,40 @@ async fn a_failed_handshake_leaves_the_transport_as_it_was() {
     assert_eq!(failure(&transport, put(&server, "/")).await.stage(), Stage::BeforeSend);
     assert_eq!(ask(&transport, put(&server, "/")).await.unwrap().1, "ok");
 }
+
+#[tokio::test]
+async fn plain_bytes_after_the_handshake_never_lead_to_the_advice_to_use_http() {
+    let responses = [
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\x40\0",
+        "\x15\x03\x01\0\x02\x02\x46",
+        "\n\n\n\n\n\n\n\n",
+    ];
+    let authority = authority();
+    for response in responses {
+        // At once, and behind a response that was secured.
+        for served in 0..2 {
+            let server = Server::secured(authority.server().unwrap(), move |peer| {
+                for _ in 0..served {
+                    peer.request();
+                    peer.answer("ok");
+                }
+                peer.request();
+                let mut socket = peer.stream.socket();
+                std::io::Write::write_all(&mut socket, response.as_bytes()).unwrap();
+                peer.finish();
+                peer.drain();
+            });
+            let transport = authority.transport();
+            for _ in 0..served {
+                ask(&transport, get(&server, "/")).await.unwrap();
+            }
+            let failure = failure(&transport, put(&server, "/")).await;
+            assert_eq!(failure.stage(), Stage::AfterSend);
+            let text = failure.to_string();
+            assert!(!text.contains("http://"), "{text}");
+        }
+    }
+}
