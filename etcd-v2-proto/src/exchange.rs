@@ -181,7 +181,9 @@ impl<R: Request> Exchange<R> {
     }
 
     /// Judges a success whose body breaks off after this, for this reason.
-    fn cut(&self, head: Head, body: Vec<u8>, why: ErrorKind) -> Verdict {
+    fn cut(&self, head: Head, mut body: Vec<u8>, why: ErrorKind) -> Verdict {
+        /// What tells whose it is comes first.
+        const ENOUGH: usize = 64 << 10;
         let Head { status, meta, .. } = head;
         if let Some(refusal) = judge::disguised_and_cut(status, &body) {
             return match why {
@@ -190,6 +192,7 @@ impl<R: Request> Exchange<R> {
             };
         }
         // What there is of the body may be enough to know that it is etcd's.
+        body.truncate(ENOUGH);
         let is_etcds = if body.is_empty() {
             meta.is_etcds()
         } else {

@@ -86,7 +86,9 @@ impl Verdict {
             && !self.is_too_large_a_head()
             && !matches!(
                 self.kind,
-                ErrorKind::RequestLineTooLong { .. } | ErrorKind::WrongCluster { .. }
+                ErrorKind::RequestLineTooLong { .. }
+                    | ErrorKind::WrongCluster { .. }
+                    | ErrorKind::TooLarge { .. }
             )
     }
 }
@@ -188,8 +190,10 @@ pub(crate) fn disguised(status: StatusCode, body: &[u8]) -> Option<Verdict> {
 pub(crate) fn disguised_and_cut(status: StatusCode, body: &[u8]) -> Option<Verdict> {
     /// More than any error response of etcd's.
     const LARGEST: usize = 64 << 10;
-    let cut = || cut_short(body).filter(|_| status.is_success() && body.len() <= LARGEST);
-    disguised(status, body).or_else(|| disguise(status, cut()?))
+    if !status.is_success() || body.len() > LARGEST {
+        return None;
+    }
+    disguised(status, body).or_else(|| disguise(status, cut_short(body)?))
 }
 
 fn disguise(status: StatusCode, mut refusal: EtcdError) -> Option<Verdict> {

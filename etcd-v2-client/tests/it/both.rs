@@ -17,7 +17,7 @@ use etcd_v2_client::keys::{Change, Delete, KeysRequest, Push, Set, Wait};
 use etcd_v2_client::observe::Observer;
 use etcd_v2_client::proto::proxy::Proxies;
 use etcd_v2_client::{
-    CredentialsProvider, Diagnosis, Endpoint, Error, Interrupt, Order, Policy, Request,
+    CredentialsProvider, Diagnosis, Endpoint, Error, Interrupt, Order, Policy, Request, Resolution,
 };
 #[cfg(feature = "hyper")]
 use tokio::runtime::{self, Runtime};
@@ -263,6 +263,21 @@ impl Subject {
         until();
         interrupt.stop();
         call.give_up();
+    }
+
+    /// Finds out what became of a write.
+    pub(crate) fn resolve(&self, error: Error) -> Result<Resolution, Error> {
+        match self.clone() {
+            #[cfg(feature = "hyper")]
+            Self::Async(client, runtime) => {
+                let call = async move { client.keys().resolve(&error).await };
+                Pending::of_task(&runtime, call).result()
+            }
+            #[cfg(feature = "ureq")]
+            Self::Blocking(client) => {
+                Pending::of_thread(move || client.keys().resolve(&error)).result()
+            }
+        }
     }
 
     /// Begins to look into what is wrong.

@@ -14,6 +14,7 @@
 //! | [`slowness`] | heads and bodies are late, or drip | limits hold, each by itself and the deadline over all |
 //! | [`sizes`] | bodies, heads, trailers without an end | a limit and a bounded number of bytes |
 //! | [`garbage`] | answers that no etcd gives | no panic, no mistaken success, nothing sent twice |
+//! | [`evidence`] | successes that etcd did not send, or sent for another request | never applied, never an item; reads and guarded writes go on |
 //! | [`redirects`] | answers that send elsewhere in the cluster | followed with method and body, ten times at most |
 //! | [`targets`] | redirects of every status to every kind of place | the cluster, or nowhere, or without credentials |
 //! | [`poisoned`] | members that are not there, or that are others | no outage, no stranger believed |
@@ -66,6 +67,8 @@ mod elections;
 mod endpoints;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod error_texts;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod evidence;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod failover;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

@@ -103,7 +103,7 @@ fn user_information_in_a_target_is_neither_used_nor_shown(colour: Colour) {
 
 fn way_back_into_the_cluster_brings_the_credentials_back(colour: Colour) {
     let home = Server::each(|seen| match seen.target.as_str() {
-        "/v2/keys/a" => etcd(&crate::server::change("get", "/home", "1", 7)),
+        "/v2/keys/a" => etcd(&crate::server::change("get", "/a", "home", 7)),
         target => response(307, &[target.trim_start_matches("/v2/keys/")], ""),
     });
     let home_url = home.url();
@@ -115,7 +115,7 @@ fn way_back_into_the_cluster_brings_the_credentials_back(colour: Colour) {
         .credentials("root", "hunter2")
         .policy(|policy| policy.foreign_redirects = true)
         .build();
-    assert_eq!(client.send(Get::new("/a")).unwrap().key(), Some("/home"));
+    assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("home"));
     assert!(away.seen()[0].header("Authorization").is_some());
     assert_eq!(foreign.seen()[0].header("Authorization"), None);
     assert!(home.seen()[0].header("Authorization").is_some());

@@ -29,7 +29,8 @@ fn at(index: u64, seen: &Seen) -> String {
     let key = path.strip_prefix("/v2/keys").unwrap();
     let index_header = format!("X-Etcd-Index: {index}");
     let headers = ["Content-Type: application/json", &index_header, "X-Raft-Term: 2"];
-    response(200, &headers, &change("get", key, &format!("at {index}"), index))
+    let action = if seen.method == "PUT" { "set" } else { "get" };
+    response(200, &headers, &change(action, key, &format!("at {index}"), index))
 }
 
 /// An etcd whose store is at this index.

@@ -184,7 +184,7 @@ fn a_provider_may_use_the_client_itself(colour: Colour) {
 
 fn strangers_learn_nothing_from_a_provider(colour: Colour) {
     let stranger = Server::healthy();
-    let location = format!("Location: {}/elsewhere", stranger.url());
+    let location = format!("Location: {}/elsewhere/v2/keys/a", stranger.url());
     let server = Server::always(response(307, &[&location], ""));
     let vault = Vault::with("first");
     let client = colour.patient([server.url()]).credentials_from(vault).build();

@@ -93,8 +93,11 @@ fn call_is_stopped_in_the_middle_of_a_head(colour: Colour) {
 }
 
 fn call_is_stopped_in_the_middle_of_a_body(colour: Colour) {
-    let head = "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{\"action\":";
+    let head = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 7\r\nContent-Length: 90\r\n\r\n{\"action\":";
     is_stopped_after(colour, head, Outcome::Applied);
+    // Anything could have sent this.
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{\"action\":";
+    is_stopped_after(colour, head, Outcome::Unknown);
 }
 
 fn call_is_stopped_in_the_middle_of_a_refusal(colour: Colour) {

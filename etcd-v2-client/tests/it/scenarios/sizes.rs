@@ -57,8 +57,9 @@ fn body_of_a_hundred_megabytes_is_too_large_by_default(colour: Colour) {
     assert!(server.written() < HUNDRED, "it was not read to its end");
     assert_eq!((server.count(), other.count()), (1, 0), "it would be as large elsewhere");
 
+    // It would be the response to a read.
     let error = client.send(Set::new("/a", "1")).unwrap_err();
-    assert_eq!((error.outcome(), error.may_have_applied()), (Outcome::Applied, true));
+    assert_eq!((error.outcome(), error.may_have_applied()), (Outcome::Unknown, true));
     assert_eq!((server.count(), other.count()), (2, 0));
 }
 
@@ -88,14 +89,17 @@ fn limit_for_answers_is_inclusive(colour: Colour) {
     let ErrorKind::TooLarge { limit } = error.kind() else { panic!("{error}") };
     assert_eq!(*limit, length - 1);
     assert!(error.to_string().contains(&limit.to_string()), "{error}");
+    // A read was answered with that, which says nothing about a write.
     let error = small.send(Set::new("/a", "1")).unwrap_err();
-    assert_eq!(error.outcome(), Outcome::Applied);
+    assert_eq!(error.outcome(), Outcome::Unknown);
 }
 
 fn announced_length_alone_takes_no_memory_and_fails_nobody(colour: Colour) {
     let server = Server::start(|peer| {
         peer.request();
-        peer.write("HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000000\r\n\r\n{");
+        peer.write(
+            "HTTP/1.1 200 OK\r\nX-Etcd-Index: 7\r\nContent-Length: 9000000000000000000\r\n\r\n{",
+        );
         peer.close();
     });
     let client = colour.client([server.url()]);
@@ -131,12 +135,15 @@ fn ends_at_the_limit(colour: Colour, server: &Server) {
 }
 
 fn endless_body_of_chunks_ends_at_the_limit(colour: Colour) {
-    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 7\r\nTransfer-Encoding: chunked\r\n\r\n";
     ends_at_the_limit(colour, &endless(head, format!("1000\r\n{:4096}\r\n", "")));
 }
 
 fn endless_body_without_a_length_ends_at_the_limit(colour: Colour) {
-    ends_at_the_limit(colour, &endless("HTTP/1.1 200 OK\r\n\r\n", " ".repeat(4096)));
+    ends_at_the_limit(
+        colour,
+        &endless("HTTP/1.1 200 OK\r\nX-Etcd-Index: 7\r\n\r\n", " ".repeat(4096)),
+    );
 }
 
 fn endless_refusal_is_read_no_further_than_its_limit(colour: Colour) {

@@ -109,7 +109,7 @@ fn quorum_read_is_answered_by_a_cluster_that_takes_seconds(colour: Colour) {
 /// Sends a head and the beginning of a body, then what the script sends.
 fn beginning(peer: &mut Peer) {
     peer.request();
-    peer.write("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{\"action\":\"get\",");
+    peer.write("HTTP/1.1 200 OK\r\nX-Etcd-Index: 7\r\nContent-Length: 100000\r\n\r\n{\"action\":");
 }
 
 fn body_that_falls_silent_is_given_up(colour: Colour) {

@@ -53,11 +53,36 @@ pub(crate) fn plausible(seen: &Seen) -> String {
         let index = query.split_once("waitIndex=").map_or("8", |(_, index)| index);
         return etcd(&change("set", key, "changed", index.parse().unwrap()));
     }
-    let (action, value) = match seen.method.as_str() {
-        "PUT" => ("set", "written"),
-        "POST" => ("create", "pushed"),
-        "DELETE" => ("delete", ""),
-        _ => ("get", "read"),
+    let key = &decoded(key);
+    let given = format!("{query}&{}", seen.body);
+    let gives = |name: &str| given.split('&').any(|pair| pair.starts_with(name));
+    let conditional = gives("prevValue=") || gives("prevIndex=");
+    let (action, key, value) = match seen.method.as_str() {
+        "PUT" if gives("prevExist=false") => ("create", key.clone(), "written"),
+        "PUT" if conditional => ("compareAndSwap", key.clone(), "written"),
+        "PUT" if gives("prevExist=true") => ("update", key.clone(), "written"),
+        "PUT" => ("set", key.clone(), "written"),
+        "POST" => ("create", format!("{key}/00000000000000000007"), "pushed"),
+        "DELETE" if conditional => ("compareAndDelete", key.clone(), ""),
+        "DELETE" => ("delete", key.clone(), ""),
+        _ => ("get", key.clone(), "read"),
     };
-    etcd(&change(action, key, value, 7))
+    etcd(&change(action, &key, value, 7))
+}
+
+/// The key that a path is for, as JSON has it.
+fn decoded(path: &str) -> String {
+    let mut pieces = path.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at(2);
+        bytes.push(u8::from_str_radix(digits, 16).unwrap());
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_ascii_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    String::from_utf8_lossy(&bytes).chars().map(escaped).collect()
 }
