@@ -61,7 +61,8 @@ pub struct Policy {
     /// outcomes unknown that need not be.
     pub write_head: Option<Duration>,
     /// The longest to wait for the head of a wait, at each endpoint. 5 seconds: real servers send it at
-    /// once. Behind etcd's own v2 proxy, which holds it back until the first change, use `None`.
+    /// once. A [watch](crate::Watch) goes on behind a proxy that holds it back until the first change, as etcd's own
+    /// v2 proxy does, as long as reads are answered.
     pub wait_head: Option<Duration>,
     /// The longest that a [diagnosis](crate::Diagnose) takes at each endpoint, all of which are asked at
     /// the same time. 3 seconds: a member without a leader needs one to find that it is unwell.

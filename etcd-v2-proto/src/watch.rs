@@ -19,13 +19,20 @@
 //! | waiting | no change, for the second time here | yield the gap, idle |
 //! | waiting, checking, looking | all members are of another cluster | idle |
 //! | waiting, checking, looking | failed for good, or stopped | yield the error, over |
+//! | waiting | the history is gone, but not beyond what is known | looking where the store is |
+//! | waiting | no head in time, of a stream | idle, without streams from now on |
+//! | waiting | no head in time | looking whether the endpoints respond |
+//! | idle | a removal may be hidden | identifying, or looking whether the key was removed |
+//! | identifying | any end | idle |
+//! | idle | no progress for a few requests | resting |
 //! | waiting, checking, looking | ended empty | resting |
 //! | waiting, checking, looking | failed for now | yield the error, resting |
 //! | resting | elapsed, failed | idle |
 //! | resting | failed, because stopped | yield the error, over |
 //!
 //! *Idle* only stands between two others: it lasts no time. What is known of the indexes, and why
-//! nothing is lost between two waits, is in `place`; a single wait is in `waiting`.
+//! nothing is lost between two waits, is in `place`; a single wait is in `waiting`; pauses without progress
+//! are in `backoff`, removals that old servers hide in `ancestors`.
 //!
 //! # Silence
 //!
@@ -47,6 +54,7 @@ mod backoff;
 mod debug;
 mod ends;
 mod place;
+mod question;
 mod waiting;
 
 use std::sync::Arc;
@@ -58,6 +66,7 @@ use self::ancestors::{Ancestors, Missing};
 use self::backoff::Backoff;
 use self::ends::{is_headless, is_unreadable, misplaced};
 use self::place::{Place, STRETCH, Sight};
+use self::question::Question;
 use self::waiting::{Turn, Waiting};
 use crate::cluster::{Detour, Route};
 use crate::conversation::{Action, Cause, Conversation, Event};
@@ -111,21 +120,6 @@ enum State {
     /// Yields why, then is over.
     Stopped,
     Over,
-}
-
-/// What a read is to answer.
-enum Question {
-    /// Whether the key was touched in the history that is gone, which is up to here.
-    WasTouched(u64),
-    /// Whether the index of the store went back.
-    WentBack,
-    /// Where the store is, whose history is said to be gone up to no later index than is known.
-    WhereIsIt(Error),
-    /// Whether the endpoints respond at all, after a wait got no head in time, be it for long enough that it
-    /// was silent.
-    IsAlive { cause: Error, was_silent: bool },
-    /// Whether the key has been there all the time, at a server whose history does not report all removals.
-    WasRemoved,
 }
 
 type Step = (State, Option<Result<Change, Error>>);
@@ -443,7 +437,8 @@ impl Watch {
         }
         if let ErrorKind::WrongCluster { expected, .. } = error.kind() {
             self.place.leave_home(*expected);
-            return (State::Idle, None);
+            let until = self.backoff.stray(now, &self.policy, &mut self.jitter);
+            return (until.map_or(State::Idle, |until| State::Resting { until }), None);
         }
         if is_final(&error) {
             return (State::Over, Some(Err(error)));

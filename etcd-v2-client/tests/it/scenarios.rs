@@ -40,6 +40,7 @@
 //! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
 //! | [`watch_silence`] | waits hear nothing, streams stall, clusters change | asked anew or elsewhere in time; gaps are told |
+//! | [`watch_progress`] | responses bring no progress, or come late | few requests; gaps where changes may be missing |
 //! | [`watch_ends`] | watches end | for good reasons only, and nothing stays open |
 //! | [`streams`] | what only one colour has | streams race timers; iterators move to threads |
 //! | [`observing`] | anything | an observer is told of each attempt, pin and sync, with its outcome |
@@ -123,6 +124,8 @@ mod transports;
 mod traversal;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod watch_ends;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod watch_progress;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod watch_silence;
 #[cfg(any(feature = "hyper", feature = "ureq"))]

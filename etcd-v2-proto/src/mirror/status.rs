@@ -7,7 +7,8 @@ use crate::error::Error;
 #[non_exhaustive]
 pub struct Status {
     /// Whether a server tells the changes as they come: the last thing that it said was no error, and it
-    /// is not behind what has been told already.
+    /// is not behind what has been told already. False also while responses come that bring no progress, such as
+    /// events about other keys.
     pub connected: bool,
     /// How many indexes the last change was behind the server's, when the server told it; 0 when there
     /// is nothing more to tell. A mirror that catches up has a large one.

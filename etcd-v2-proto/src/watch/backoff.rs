@@ -22,6 +22,8 @@ pub(super) struct Backoff {
     began: Duration,
     /// How many events in a row were skipped without a pause.
     skipped: u32,
+    /// How many times another cluster responded since a wait was silent.
+    strays: u32,
     /// The earliest time for the next request, once it is chosen.
     not_before: Option<Duration>,
 }
@@ -57,6 +59,19 @@ impl Backoff {
         now.saturating_sub(self.began) >= SETTLED
     }
 
+    /// Another cluster responded. Returns until when the next request has to wait, if it has to: a cluster takes
+    /// the place of another one, but they do not take turns, whatever they report.
+    pub(super) fn stray(
+        &mut self,
+        now: Duration,
+        policy: &Policy,
+        jitter: &mut Jitter,
+    ) -> Option<Duration> {
+        let times = self.strays.checked_sub(2);
+        self.strays = self.strays.saturating_add(1);
+        Some(now.saturating_add(jitter.up_to(policy.watch_pause_after(times?))))
+    }
+
     /// A change was reported.
     pub(super) const fn progress(&mut self) {
         (self.requests, self.skipped, self.not_before) = (0, 0, None);
@@ -64,7 +79,7 @@ impl Backoff {
 
     /// A wait was silent for long enough.
     pub(super) const fn silence(&mut self) {
-        (self.requests, self.not_before) = (0, None);
+        (self.requests, self.strays, self.not_before) = (0, 0, None);
     }
 
     /// The server found an event in its history that no open wait would have been sent. There may be as many

@@ -98,7 +98,12 @@ fn clones_share_what_was_seen(colour: Colour) {
 }
 
 fn members_that_are_all_behind_are_an_error_that_says_so(colour: Colour) {
-    let (first, behind, refusing) = (passing(57), store(41), Refusing::new());
+    // Without a majority there is no consensus that could tell more.
+    let behind = Server::each(|seen| match seen.target.contains("quorum=true") {
+        true => crate::server::refusal(500, 300, "Raft Internal Error"),
+        false => at(41, seen),
+    });
+    let (first, refusing) = (passing(57), Refusing::new());
     let client = colour.patient([first.url(), behind.url(), refusing.url()]).policy(|policy| {
         policy.consistency = Consistency::Monotonic;
         policy.read_deadline = Some(ms(1000));
