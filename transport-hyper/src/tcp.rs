@@ -16,16 +16,16 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::tcp::preferred::Preferred;
+use crate::tcp::resolver::Resolver;
 
 pub use connection::TcpConnection;
-pub(crate) use resolver::Resolver;
 
 mod connection;
 mod preferred;
 mod race;
 mod resolver;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 /// Connects over TCP, without delaying small packets (`TCP_NODELAY`) and with keep-alive probes.
 ///

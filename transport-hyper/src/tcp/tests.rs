@@ -20,7 +20,7 @@ use crate::tcp::{Resolver, TcpConnector};
 const LONG: Duration = Duration::from_secs(60);
 
 impl TcpConnector {
-    pub(crate) fn with_resolver(mut self, resolver: &Arc<Resolver>) -> Self {
+    fn with_resolver(mut self, resolver: &Arc<Resolver>) -> Self {
         self.resolver = Some(Arc::clone(resolver));
         self
     }
@@ -50,7 +50,7 @@ fn listener() -> (TcpListener, SocketAddr) {
 
 /// An address that answers nothing, as long as the sockets are kept.
 #[cfg(target_os = "linux")]
-pub(crate) fn silent(address: SocketAddr) -> (impl Sized, SocketAddr) {
+fn silent(address: SocketAddr) -> (impl Sized, SocketAddr) {
     use socket2::{Domain, Socket, Type};
 
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -278,4 +278,32 @@ async fn a_socket_that_was_connected_to_itself_counts_as_refused() {
     }
     let (_open, open) = listener();
     assert!(connect(open).await.is_ok());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_good_address_behind_silent_ones_is_reached_within_the_limit_of_the_call() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let good = listener.local_addr().unwrap();
+    let (_silent, silent) = silent(([127, 0, 0, 2], good.port()).into());
+    // All the time that the machine may take to be in time once.
+    for attempt in 0.. {
+        assert!(attempt < 50, "the good address was never reached");
+        let host = format!("behind{attempt}.test");
+        let resolver = Resolver::new(move |_| Ok([[silent; 14].as_slice(), &[good]].concat()));
+        let mut builder = HyperTransport::builder().no_proxy();
+        builder.tcp = builder.tcp.with_resolver(&resolver);
+        let url = format!("http://{host}:{}/", good.port());
+        let request = Request::get(url).body(Bytes::new()).unwrap();
+        let limit = Some(Duration::from_millis(400));
+        let timing = Timing::new(limit, Some(Duration::from_millis(600)));
+        let transport = builder.build();
+        let result = transport.send(request, timing, &Interrupt::never()).await;
+        let failure = result.map(|(head, _)| head).unwrap_err();
+        assert_eq!(failure.cause(), Cause::TimedOut);
+        // Then it is the answer that does not come.
+        if failure.stage() == Stage::AfterSend {
+            return;
+        }
+    }
 }
