@@ -142,7 +142,7 @@ fn system_configuration() -> Result<(ResolverConfig, ResolverOpts), NetError> {
 fn configuration(mut text: Vec<u8>) -> Result<(ResolverConfig, ResolverOpts), NetError> {
     let names_a_server = |line: &[u8]| {
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let address = words.next().filter(|word| *word == b"nameserver").and(words.next());
+        let address = words.next().filter(|word| *word == b"nameserver").and_then(|_| words.next());
         address.is_some_and(is_address)
     };
     if !text.split(|byte| *byte == b'\n').any(names_a_server) {
