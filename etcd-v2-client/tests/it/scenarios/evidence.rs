@@ -102,7 +102,7 @@ fn request_without_a_body_needs_its_documented_status(colour: Colour) {
         let removed = client.send(members::Remove::new("1"));
         let enabled = client.send(auth::Enable::default());
         assert_eq!((removed.is_ok(), enabled.is_ok()), (status == 204, status == 200), "{status}");
-        let error = removed.err().or(enabled.err()).unwrap();
+        let error = removed.err().or_else(|| enabled.err()).unwrap();
         assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
     }
     let server = Server::always(html(200));

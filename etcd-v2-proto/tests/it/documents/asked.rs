@@ -61,7 +61,8 @@ impl Asked {
             Err(invalid) => {
                 let key = path.strip_prefix("/v2/keys").unwrap_or_default();
                 let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
-                let key = key.parse().map_or("/plain".to_owned(), |key: Key| key.to_string());
+                let key =
+                    key.parse().map_or_else(|_| "/plain".to_owned(), |key: Key| key.to_string());
                 let creates = row.request_body.contains("prevExist=false");
                 (asked.plain(key, creates), Some(invalid))
             }
