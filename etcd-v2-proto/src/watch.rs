@@ -301,7 +301,7 @@ impl Watch {
             Relevance::Wanted => {
                 self.failures = 0;
                 self.backoff.progress();
-                let successor = change.previous().and(change.node());
+                let successor = change.node().filter(|_| change.previous().is_some());
                 self.ancestors.report(successor.and_then(|node| node.created_index()));
             }
             Relevance::Skipped => self.backoff.skip(),

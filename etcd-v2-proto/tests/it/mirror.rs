@@ -4,6 +4,7 @@
 mod follower;
 mod lagging;
 pub(crate) mod play;
+mod stuck;
 
 use proptest::collection::vec;
 use proptest::prelude::*;

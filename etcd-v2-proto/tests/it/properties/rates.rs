@@ -30,8 +30,6 @@ struct Server {
     requests: usize,
     /// Events that only a history has.
     skippable: usize,
-    /// Events whose like a real server sends, or that the caller is notified of.
-    events: usize,
 }
 
 enum Progress {
@@ -108,13 +106,12 @@ fn run<C: Conversation>(mut talk: C, script: &[u8], judge: impl Fn(C::Item) -> P
 impl Server {
     fn respond(&mut self, request: &Request<Bytes>, kind: u8) -> Vec<Event> {
         self.requests += 1;
-        self.events += 1;
         let query = request.uri().query().unwrap_or_default();
         let from = query.split('&').find_map(|pair| pair.strip_prefix("waitIndex="));
         let from: u64 = from.and_then(|index| index.parse().ok()).unwrap_or(6);
         let waits = query.contains("wait=true");
         let far = self.requests as u64 * 1000;
-        let cluster = if self.requests % 2 == 0 { "a" } else { "b" };
+        let cluster = if self.requests.is_multiple_of(2) { "a" } else { "b" };
         let event = |action: &str, key: &str, index: u64| {
             format!(
                 r#"{{"action":"{action}","node":{{"key":"{key}","value":"{index}","modifiedIndex":{index},"createdIndex":{index}}}}}"#
