@@ -139,18 +139,22 @@ fn shown_location(location: &str) -> String {
     // In other forms a parser takes them for `@`, or whoever wrote the target meant them to be one.
     let plain = location.replace("%40", "@").replace(['\u{ff20}', '\u{fe6b}'], "@");
     let shown = shown(&plain);
-    let (scheme, rest) = match shown.split_once("//") {
-        Some((scheme, rest)) => (Some(scheme), rest),
-        None => (None, &*shown),
-    };
-    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
+    let is_slash = |c: char| matches!(c, '/' | '\\');
+    let is_delimiter = |c: char| is_slash(c) || matches!(c, '?' | '#');
+    let scheme = shown.find(is_delimiter).map_or("", |end| &shown[..end]);
+    let has_scheme = scheme.is_empty() || scheme.find(':') == scheme.len().checked_sub(1);
+    let rest =
+        if has_scheme { shown[scheme.len()..].trim_start_matches(is_slash) } else { &*shown };
     // What stands behind a colon and is no port may be a password.
-    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':');
-    let is_port = port.is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let authority = if is_port || authority.starts_with("***@") { authority } else { "***" };
-    let scheme = scheme.map_or_else(String::new, |scheme| format!("{scheme}//"));
-    format!("{scheme}{authority}{path}").chars().take(LONGEST).collect()
+    let passwords = rest.match_indices(':').filter_map(|(colon, _)| {
+        let after = &rest[colon + 1..];
+        let end = after.find(is_delimiter).unwrap_or(after.len());
+        let is_port = after[..end].bytes().all(|byte| byte.is_ascii_digit());
+        (!is_port).then_some(colon + 1 + end)
+    });
+    let (hidden, end) = passwords.last().map_or(("", 0), |end| ("***", end));
+    let before = &shown[..shown.len() - rest.len()];
+    format!("{before}{hidden}{}", &rest[end..]).chars().take(LONGEST).collect()
 }
 
 /// The request at the endpoint of this position, if that is what the URL is about. Other escapes than ours, and

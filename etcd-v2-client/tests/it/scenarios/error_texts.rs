@@ -12,6 +12,7 @@ use crate::server::{Refusing, Seen, Server, plausible, refusal, response};
 both!(
     secrets_that_a_server_echoes_are_not_shown,
     a_password_in_a_body_is_not_redirected_out_of_the_cluster,
+    user_information_in_a_malformed_target_is_not_shown,
     what_does_not_print_is_escaped,
     a_write_that_finds_no_leader_says_so,
     a_write_whose_leader_changed_says_so,
@@ -98,6 +99,29 @@ fn a_password_in_a_body_is_not_redirected_out_of_the_cluster(colour: Colour) {
         assert_eq!((foreign.connections(), foreign.received()), (0, 0), "{status}");
         client.send(Get::new("/a")).unwrap();
         assert_eq!(foreign.count(), 1, "what has no secret goes there, as the policy says");
+    }
+}
+
+fn user_information_in_a_malformed_target_is_not_shown(colour: Colour) {
+    for target in [
+        "ftp://root:hunter2@far/k",
+        "http://root:hunter2@far:99999/k",
+        "http://root:hunter2%40far:99999/k",
+        "http://root:hunter2\u{ff20}far:99999/k",
+        "http://root:hunter2",
+        "http://root:hunter2/k",
+        "http://:hunter2",
+        "//root:hunter2",
+        "http:////root:hunter2",
+        "data:hunter2",
+        "root:hunter2",
+        "http://[root:hunter2]/",
+    ] {
+        let server = Server::always(response(307, &[&format!("Location: {target}")], ""));
+        let error = colour.client([server.url()]).send(Get::new("/a")).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Redirect(_)), "{target}: {error}");
+        let text = all_texts(&error);
+        assert!(!text.contains("hunter2") && text.contains("redirected"), "{target}: {text}");
     }
 }
 
