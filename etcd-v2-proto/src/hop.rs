@@ -146,13 +146,13 @@ fn shown_location(location: &str) -> String {
     let rest =
         if has_scheme { shown[scheme.len()..].trim_start_matches(is_slash) } else { &*shown };
     // What stands behind a colon and is no port may be a password.
-    let passwords = rest.match_indices(':').filter_map(|(colon, _)| {
+    let mut passwords = rest.match_indices(':').filter_map(|(colon, _)| {
         let after = &rest[colon + 1..];
         let end = after.find(is_delimiter).unwrap_or(after.len());
         let is_port = after[..end].bytes().all(|byte| byte.is_ascii_digit());
         (!is_port).then_some(colon + 1 + end)
     });
-    let (hidden, end) = passwords.last().map_or(("", 0), |end| ("***", end));
+    let (hidden, end) = passwords.next_back().map_or(("", 0), |end| ("***", end));
     let before = &shown[..shown.len() - rest.len()];
     format!("{before}{hidden}{}", &rest[end..]).chars().take(LONGEST).collect()
 }
