@@ -54,14 +54,7 @@ fn innermost(error: Error) -> Box<dyn StdError + Send + Sync> {
         }
         Error::Io(error) => error.into(),
         Error::Http(error) => error.into(),
-        Error::Protocol(error) => match error.to_string() {
-            // Its type cannot be named here.
-            text if text == "http parse resulted in too many headers" => {
-                "the response has more than 128 header lines, the most that this client reads"
-                    .into()
-            }
-            _ => error.into(),
-        },
+        Error::Protocol(error) => error.into(),
         Error::Other(error) => error,
         error => error.into(),
     }
