@@ -74,8 +74,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
-use crate::json::Malformed;
-use crate::keys::{Change, ChangeKind, Get, Relevance, Wait};
+use crate::keys::{Change, Get, Relevance, Wait};
 use crate::monitor::Pending;
 use crate::policy::Policy;
 use crate::request::Meta;
@@ -279,10 +278,6 @@ impl Watch {
         let Some(index) = change.index().filter(|index| Some(*index) > self.place.after()) else {
             return self.failed(now, None, misplaced());
         };
-        // As from a proxy that drops the query: what was read is no change.
-        if *change.kind() == ChangeKind::Get {
-            return self.failed(now, None, Malformed::new(0, "a change, and not a read,").into());
-        }
         let head = waiting.meta();
         let relevance = self.wait.relevance(&change);
         self.place.tell(index, &head, relevance == Relevance::Wanted);
