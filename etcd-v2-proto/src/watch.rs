@@ -74,7 +74,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::jitter::Jitter;
-use crate::keys::{Change, Get, Relevance, Wait};
+use crate::keys::{Change, ChangeKind, Get, Relevance, Wait};
 use crate::monitor::Pending;
 use crate::policy::Policy;
 use crate::request::Meta;
@@ -293,6 +293,8 @@ impl Watch {
     /// Takes note of what an event meant for the watch.
     fn note(&mut self, relevance: Relevance, change: &Change) {
         match relevance {
+            // What was read is no change, as from a proxy that drops the query.
+            Relevance::Wanted if *change.kind() == ChangeKind::Get => {}
             Relevance::Wanted => {
                 self.failures = 0;
                 self.backoff.progress();
