@@ -145,6 +145,11 @@ impl Endpoint {
         self.inner.authority.port_u16() == Some(0)
     }
 
+    /// Whether it has a path, which is put before those of the API.
+    pub(crate) fn has_path(&self) -> bool {
+        !self.inner.prefix.is_empty()
+    }
+
     pub(crate) fn host(&self) -> HeaderValue {
         self.inner.host.clone()
     }

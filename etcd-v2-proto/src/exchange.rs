@@ -167,7 +167,8 @@ impl<R: Request> Exchange<R> {
             return self.fail(now, at, judge::unreadable(self.encoded.purpose, kind, is_etcds));
         }
         let page = judge::page(status, &content_type, &body);
-        match self.request.decode(Document { status, meta, body }) {
+        let is_under_path = self.route.endpoint(at).has_path();
+        match self.request.decode(Document { status, meta, body, is_under_path }) {
             Ok(answer) => {
                 self.route.budget().give();
                 State::Answered(answer)
@@ -181,7 +182,7 @@ impl<R: Request> Exchange<R> {
     }
 
     /// Judges a success whose body breaks off after this, for this reason.
-    fn cut(&self, head: Head, mut body: Vec<u8>, why: ErrorKind) -> Verdict {
+    fn cut(&self, at: usize, head: Head, mut body: Vec<u8>, why: ErrorKind) -> Verdict {
         /// What tells whose it is comes first.
         const ENOUGH: usize = 64 << 10;
         let Head { status, meta, .. } = head;
@@ -196,7 +197,8 @@ impl<R: Request> Exchange<R> {
         let is_etcds = if body.is_empty() {
             meta.is_etcds()
         } else {
-            match self.request.decode(Document { status, meta, body }) {
+            let is_under_path = self.route.endpoint(at).has_path();
+            match self.request.decode(Document { status, meta, body, is_under_path }) {
                 Ok(_) => true,
                 Err(own) => judge::is_etcds(&meta, &own),
             }
@@ -395,7 +397,8 @@ impl<R: Request> Conversation for Exchange<R> {
                     Ok(()) if body.is_whole() => self.judge(now, at, head, body.take()),
                     Ok(()) => State::Reading { at, head, body, heard: now },
                     Err(Overflow { limit }) if head.accepted => {
-                        let verdict = self.cut(head, body.take(), ErrorKind::TooLarge { limit });
+                        let verdict =
+                            self.cut(at, head, body.take(), ErrorKind::TooLarge { limit });
                         self.fail(now, at, verdict)
                     }
                     Err(Overflow { .. }) => {
@@ -409,7 +412,7 @@ impl<R: Request> Conversation for Exchange<R> {
             }
             (State::Reading { at, head, body, .. }, Event::Failed(failure)) => {
                 if head.accepted {
-                    let verdict = self.cut(head, body.take(), failure.into());
+                    let verdict = self.cut(at, head, body.take(), failure.into());
                     self.fail(now, at, verdict)
                 } else {
                     let verdict = self.refused(now, &head, body.take(), true);

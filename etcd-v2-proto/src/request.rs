@@ -256,6 +256,9 @@ pub struct Document {
     pub meta: Meta,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether the endpoint has a path. It may lead to a part of a key space then, and nobody knows how the
+    /// keys begin that the server reports.
+    pub is_under_path: bool,
 }
 
 /// What the headers of an answer say about the cluster; each may be missing.

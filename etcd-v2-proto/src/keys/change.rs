@@ -68,9 +68,10 @@ impl Change {
     /// Bodies that are not what etcd sends, and responses that contradict the request.
     pub(super) fn decode_for(
         document: Document,
-        expected: &Expected<'_>,
+        expected: Expected<'_>,
     ) -> Result<Self, ErrorKind> {
-        let Document { status, meta, body } = document;
+        let Document { status, meta, body, is_under_path } = document;
+        let expected = Expected { is_under_path, ..expected };
         if is_blank(&body) {
             return Err(ErrorKind::EmptyBody);
         }

@@ -100,7 +100,7 @@ impl Request for Delete {
     }
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
-        self.target.decode_expected(document, &Expected::new(&self.target, self.action()))
+        self.target.decode_expected(document, Expected::new(&self.target, self.action()))
     }
 
     fn mark(&self) -> Option<Mark> {

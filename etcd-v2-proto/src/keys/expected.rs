@@ -17,14 +17,14 @@ use super::target::Target;
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
     pub(super) target: &'a Target,
-    pub(super) action: ChangeKindRef,
+    /// What the server's dispatch makes of the request.
+    pub(super) action: &'static ChangeKind,
     pub(super) place: Place,
     /// Whether the request asked for a response without a node.
     pub(super) may_lack_node: bool,
+    /// Whether the endpoint has a path, so that nobody knows how the keys begin that the server reports.
+    pub(super) is_under_path: bool,
 }
-
-/// The action that the server's dispatch leads to.
-pub(super) type ChangeKindRef = &'static ChangeKind;
 
 /// Where the node is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub(super) enum Place {
 
 impl<'a> Expected<'a> {
     /// A response with a node at the key of the request.
-    pub(super) const fn new(target: &'a Target, action: ChangeKindRef) -> Self {
-        Self { target, action, place: Place::Key, may_lack_node: false }
+    pub(super) const fn new(target: &'a Target, action: &'static ChangeKind) -> Self {
+        Self { target, action, place: Place::Key, may_lack_node: false, is_under_path: false }
     }
 
     /// Whether nothing of this contradicts the request.
@@ -75,13 +75,33 @@ impl<'a> Expected<'a> {
     #[inline]
     fn is_at(&self, told: &str) -> bool {
         match self.place {
-            Place::Key => self.target.is_told_as(told),
+            Place::Key => self.is_told_as(told),
             Place::Child => {
                 let (directory, _) =
                     told.trim_end_matches('/').rsplit_once('/').unwrap_or_default();
-                self.target.is_told_as(directory) || self.target.is_told_as(told)
+                self.is_told_as(directory) || self.is_told_as(told)
             }
         }
+    }
+
+    /// Whether a server that reports this key means the target. Slashes at the end make no difference.
+    #[inline]
+    fn is_told_as(&self, told: &str) -> bool {
+        // Nearly all keys are given and reported in the same form.
+        (told == self.target.text() && self.target.root().is_none()) || self.has_segments_of(told)
+    }
+
+    fn has_segments_of(&self, told: &str) -> bool {
+        let root = self.target.root().map_or("", |root| root.as_str());
+        // A key that cannot be parsed was never sent.
+        let parts = || segments(root).chain(segments(self.target.text()));
+        let own = || parts().map(Result::unwrap_or_default);
+        let mut told = told.split('/').filter(|segment| !segment.is_empty());
+        if self.target.has_prefix() || self.is_under_path {
+            let more = told.clone().count().checked_sub(own().count());
+            return more.is_some_and(|more| told.skip(more).eq(own()));
+        }
+        own().all(|segment| told.next() == Some(segment)) && told.next().is_none()
     }
 }
 
@@ -90,34 +110,13 @@ impl Target {
     pub(super) fn decode_expected(
         &self,
         document: Document,
-        expected: &Expected<'_>,
+        expected: Expected<'_>,
     ) -> Result<Change, ErrorKind> {
         let change = Change::decode_for(document, expected)?;
         Ok(match self.root() {
             Some(root) => change.seen_from(root.as_str()),
             None => change,
         })
-    }
-
-    /// Whether a server that reports this key means the target. Slashes at the end make no difference.
-    #[inline]
-    fn is_told_as(&self, told: &str) -> bool {
-        // Nearly all keys are given and reported in the same form.
-        let is_plain = self.root().is_none() && !self.has_prefix();
-        (is_plain && told == self.text()) || self.has_segments_of(told)
-    }
-
-    fn has_segments_of(&self, told: &str) -> bool {
-        let root = self.root().map_or("", |root| root.as_str());
-        // A key that cannot be parsed was never sent.
-        let own = || segments(root).chain(segments(self.text())).map(Result::unwrap_or_default);
-        let mut told = told.split('/').filter(|segment| !segment.is_empty());
-        if self.has_prefix() {
-            // Nobody knows how the keys begin that the server reports.
-            let more = told.clone().count().checked_sub(own().count());
-            return more.is_some_and(|more| told.skip(more).eq(own()));
-        }
-        own().all(|segment| told.next() == Some(segment)) && told.next().is_none()
     }
 
     /// The key as the caller gave it, below the root.
@@ -147,6 +146,18 @@ mod tests {
             for told in ["/a", "/a/b/c", "/a/bb", "/b/a", "/", "", "/A/b", "/x/a/b"] {
                 assert!(!expected(&target, Place::Key).is_at(told), "{given} {told}");
             }
+        }
+    }
+
+    #[test]
+    fn under_a_path_the_beginning_of_a_key_is_unknown() {
+        let target = Target::new("/a/b/");
+        let expected = Expected { is_under_path: true, ..expected(&target, Place::Key) };
+        for told in ["/a/b", "/base/a/b", "/base/v2/keys/a/b/"] {
+            assert!(expected.is_at(told), "{told}");
+        }
+        for told in ["/b", "/base/b", "/xa/b", "/a/b/c", "/"] {
+            assert!(!expected.is_at(told), "{told}");
         }
     }
 

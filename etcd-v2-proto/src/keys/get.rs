@@ -140,7 +140,7 @@ impl Request for Get {
 
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         let expected = Expected::new(&self.target, &ChangeKind::Get);
-        let change = self.target.decode_expected(document, &expected)?;
+        let change = self.target.decode_expected(document, expected)?;
         Ok(if self.sorted { change.with_children_in_order() } else { change })
     }
 }

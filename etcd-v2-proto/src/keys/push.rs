@@ -79,7 +79,7 @@ impl Request for Push {
     fn decode(&self, document: Document) -> Result<Change, ErrorKind> {
         let expected =
             Expected { place: Place::Child, ..Expected::new(&self.target, &ChangeKind::Create) };
-        self.target.decode_expected(document, &expected)
+        self.target.decode_expected(document, expected)
     }
 
     /// None for a directory, which has nothing to tell it from others.

@@ -267,7 +267,7 @@ impl Request for Set {
             may_lack_node: self.no_value_on_success,
             ..Expected::new(&self.target, self.action())
         };
-        let change = self.target.decode_expected(document, &expected)?;
+        let change = self.target.decode_expected(document, expected)?;
         match self.content {
             Content::Kept(_) => kept(change),
             Content::File(_) | Content::Directory => Ok(change),

@@ -130,7 +130,8 @@ impl Waiting {
             match documents.take() {
                 Ok(None) => {}
                 Ok(Some(body)) => {
-                    let document = Document { status: http::StatusCode::OK, meta: head.meta, body };
+                    let (status, meta) = (http::StatusCode::OK, head.meta);
+                    let document = Document { status, meta, body, is_under_path: false };
                     let change = self.wait.decode(document);
                     return change.map_or_else(|kind| Turn::Failed(kind.into()), Turn::Changed);
                 }
