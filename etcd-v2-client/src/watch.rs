@@ -18,8 +18,8 @@ use crate::flight::Flight;
 /// It is also a [`Stream`]. An error that may pass, such as a member that went away, is an item
 /// after which the watch goes on by itself, with growing pauses, where it left off. Where changes may be
 /// missing after all, the error is a [`Gap`](crate::Gap) ([`Error::gap`]): read again, and go on. After
-/// any other error it ends: missing rights, no v2 API, a request that makes no sense, a change that is
-/// [too large](crate::ErrorKind::TooLarge).
+/// any other error it ends: missing rights, no v2 API, a request that makes no sense. A
+/// change that is [too large](crate::ErrorKind::TooLarge) is passed over, with a gap.
 ///
 /// Each watch has a connection of its own for as long as it waits, outside of the limits for those that
 /// are kept, and there is no limit for how many there are but the operating system's: a thousand
