@@ -113,6 +113,25 @@ impl fmt::Display for Malformed {
 
 impl error::Error for Malformed {}
 
+/// Where a document stops making sense, as the decoder hands it on from step to step: its size decides what
+/// each of them costs.
+struct Fault {
+    offset: usize,
+    expected: &'static str,
+}
+
+impl Fault {
+    fn new(offset: usize, expected: &'static str) -> Self {
+        Self { offset, expected }
+    }
+}
+
+impl From<Fault> for Malformed {
+    fn from(Fault { offset, expected }: Fault) -> Self {
+        Self::new(offset, expected)
+    }
+}
+
 /// Reads the objects of an answer into records.
 struct Decoder {
     cursor: Cursor,
@@ -128,7 +147,7 @@ struct Found {
     action: Span,
     node: Option<u32>,
     prev: Option<u32>,
-    /// The key of the node, or of the previous node if that comes first.
+    /// The key of the last node at the top level. Those of the node and of the previous node are the same.
     key: Span,
 }
 
@@ -147,29 +166,29 @@ impl Decoder {
     }
 
     fn answer(mut self) -> Result<Answer, Box<Broken>> {
-        match self.document() {
-            Ok(()) => {}
-            Err(malformed) => return Err(self.broken(malformed)),
+        if let Err(fault) = self.document() {
+            return Err(Self::broken(fault, &self.cursor, &self.found));
         }
         self.records.shrink_to_fit();
         let Found { action, node, prev, .. } = self.found;
-        let text = self.cursor.into_text().map_err(|malformed| {
+        let text = self.cursor.into_text().map_err(|fault| {
             // Text of no known encoding proves nothing.
-            Box::new(Broken { malformed, action: None, key: None })
+            Box::new(Broken { malformed: fault.into(), action: None, key: None })
         })?;
         Ok(Answer { tree: Arc::new(Tree::new(text, self.records)), node, prev, action })
     }
 
-    fn broken(&self, malformed: Malformed) -> Box<Broken> {
+    #[cold]
+    fn broken(fault: Fault, cursor: &Cursor, found: &Found) -> Box<Broken> {
         let text = |span: Span| {
-            let bytes = (!span.is_none()).then(|| self.cursor.bytes(span).to_vec());
+            let bytes = (!span.is_none()).then(|| cursor.bytes(span).to_vec());
             bytes.and_then(|bytes| String::from_utf8(bytes).ok())
         };
-        let (action, key) = (text(self.found.action), text(self.found.key));
-        Box::new(Broken { malformed, action, key })
+        let (action, key) = (text(found.action), text(found.key));
+        Box::new(Broken { malformed: fault.into(), action, key })
     }
 
-    fn document(&mut self) -> Result<(), Malformed> {
+    fn document(&mut self) -> Result<(), Fault> {
         let mut seen = 0;
         self.cursor.space();
         let mut more = self.cursor.open_object()?;
@@ -186,7 +205,7 @@ impl Decoder {
                 ERROR_CODE => {
                     // What is reported is an error, which is the success of no request.
                     self.found.action = name;
-                    return Err(Malformed::new(offset, "no error code in a success"));
+                    return Err(Fault::new(offset, "no error code in a success"));
                 }
                 _ => self.cursor.skip()?,
             }
@@ -196,7 +215,7 @@ impl Decoder {
     }
 
     /// Reads a node and everything below it, and tells its index.
-    fn node(&mut self) -> Result<u32, Malformed> {
+    fn node(&mut self) -> Result<u32, Fault> {
         let mut record = Record::BLANK;
         let mut place = None;
         let mut seen = 0;
@@ -212,7 +231,7 @@ impl Decoder {
                     KEY => {
                         record.key = self.cursor.string()?;
                         // That of a child says nothing: the root has none.
-                        if self.open.is_empty() && self.found.key.is_none() {
+                        if self.open.is_empty() {
                             self.found.key = record.key;
                         }
                     }
@@ -239,7 +258,7 @@ impl Decoder {
             // Only the root, which is nobody's child, has no key. So much text for each record also
             // bounds what a hostile listing can make us set aside, to less than ten times its size.
             if !self.open.is_empty() && self.is_root(record.key) {
-                return Err(Malformed::new(self.cursor.offset(), "a key in each child"));
+                return Err(Fault::new(self.cursor.offset(), "a key in each child"));
             }
             let index = self.put(record, place);
             if self.open.is_empty() {
@@ -281,9 +300,9 @@ impl Decoder {
 }
 
 /// Notes that a field has come, which it may once.
-fn once(seen: &mut u8, field: u8, offset: usize) -> Result<(), Malformed> {
+fn once(seen: &mut u8, field: u8, offset: usize) -> Result<(), Fault> {
     if *seen & field != 0 {
-        return Err(Malformed::new(offset, "no field twice"));
+        return Err(Fault::new(offset, "no field twice"));
     }
     *seen |= field;
     Ok(())

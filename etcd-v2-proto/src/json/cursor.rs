@@ -1,6 +1,6 @@
 //! The words of JSON, read one after the other.
 
-use super::Malformed;
+use super::Fault;
 use crate::tree::Span;
 
 /// A place in a document.
@@ -27,13 +27,13 @@ impl Cursor {
     }
 
     /// Reads the brace that opens an object, and tells whether a field follows.
-    pub(super) fn open_object(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn open_object(&mut self) -> Result<bool, Fault> {
         self.expect(b'{', "an object")?;
         Ok(!self.take(b'}'))
     }
 
     /// Reads what follows a field, and tells whether that is another field.
-    pub(super) fn next_field(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn next_field(&mut self) -> Result<bool, Fault> {
         if self.take(b',') {
             return Ok(true);
         }
@@ -42,13 +42,13 @@ impl Cursor {
     }
 
     /// Reads the bracket that opens an array, and tells whether an element follows.
-    pub(super) fn open_array(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn open_array(&mut self) -> Result<bool, Fault> {
         self.expect(b'[', "an array")?;
         Ok(!self.take(b']'))
     }
 
     /// Reads what follows an element, and tells whether that is another element.
-    pub(super) fn next_element(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn next_element(&mut self) -> Result<bool, Fault> {
         if self.take(b',') {
             return Ok(true);
         }
@@ -57,7 +57,7 @@ impl Cursor {
     }
 
     /// Reads the name of a field and the colon after it.
-    pub(super) fn name(&mut self) -> Result<Span, Malformed> {
+    pub(super) fn name(&mut self) -> Result<Span, Fault> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a field name"));
         }
@@ -67,14 +67,14 @@ impl Cursor {
     }
 
     /// Reads `null`, if that is what comes.
-    pub(super) fn null(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn null(&mut self) -> Result<bool, Fault> {
         if self.peek() != Some(b'n') {
             return Ok(false);
         }
         self.word("null").map(|()| true)
     }
 
-    pub(super) fn boolean(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
         match self.peek() {
             Some(b't') => self.word("true").map(|()| true),
             Some(b'f') => self.word("false").map(|()| false),
@@ -83,13 +83,13 @@ impl Cursor {
     }
 
     /// Reads an integer that fits into 64 bits without a sign.
-    pub(super) fn unsigned(&mut self) -> Result<u64, Malformed> {
+    pub(super) fn unsigned(&mut self) -> Result<u64, Fault> {
         let start = self.at;
-        self.digits().ok_or_else(|| Malformed::new(start, "an unsigned 64-bit integer"))
+        self.digits().ok_or_else(|| Fault::new(start, "an unsigned 64-bit integer"))
     }
 
     /// Reads an integer that fits into 64 bits with a sign.
-    pub(super) fn signed(&mut self) -> Result<i64, Malformed> {
+    pub(super) fn signed(&mut self) -> Result<i64, Fault> {
         let start = self.at;
         let negative = self.peek() == Some(b'-');
         if negative {
@@ -99,11 +99,11 @@ impl Cursor {
             .and_then(|size| {
                 if negative { 0_i64.checked_sub_unsigned(size) } else { size.try_into().ok() }
             })
-            .ok_or_else(|| Malformed::new(start, "a 64-bit integer"))
+            .ok_or_else(|| Fault::new(start, "a 64-bit integer"))
     }
 
     /// Reads one of the three words of JSON.
-    pub(super) fn word(&mut self, word: &str) -> Result<(), Malformed> {
+    pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
         let rest = self.body.get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
             return Err(self.wrong("a value"));
@@ -114,7 +114,7 @@ impl Cursor {
     }
 
     /// Checks that nothing follows.
-    pub(super) fn end(&self) -> Result<(), Malformed> {
+    pub(super) fn end(&self) -> Result<(), Fault> {
         if self.at < self.body.len() {
             return Err(self.wrong("the end of the document"));
         }
@@ -122,10 +122,10 @@ impl Cursor {
     }
 
     /// Turns the body into the text of the strings that were found in it.
-    pub(super) fn into_text(self) -> Result<String, Malformed> {
+    pub(super) fn into_text(self) -> Result<String, Fault> {
         // Unescaping has already looked at what it moved, so the first fault is where it was sent.
         String::from_utf8(self.body)
-            .map_err(|error| Malformed::new(error.utf8_error().valid_up_to(), UTF_8))
+            .map_err(|error| Fault::new(error.utf8_error().valid_up_to(), UTF_8))
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -142,12 +142,12 @@ impl Cursor {
         found
     }
 
-    pub(super) fn expect(&mut self, mark: u8, expected: &'static str) -> Result<(), Malformed> {
+    pub(super) fn expect(&mut self, mark: u8, expected: &'static str) -> Result<(), Fault> {
         if self.take(mark) { Ok(()) } else { Err(self.wrong(expected)) }
     }
 
-    pub(super) fn wrong(&self, expected: &'static str) -> Malformed {
-        Malformed::new(self.at, expected)
+    pub(super) fn wrong(&self, expected: &'static str) -> Fault {
+        Fault::new(self.at, expected)
     }
 
     #[inline]

@@ -1,10 +1,10 @@
 //! Values that nobody asked for.
 
-use super::{Malformed, cursor::Cursor};
+use super::{Fault, cursor::Cursor};
 
 impl Cursor {
     /// Reads any value without keeping it.
-    pub(super) fn skip(&mut self) -> Result<(), Malformed> {
+    pub(super) fn skip(&mut self) -> Result<(), Fault> {
         // What closes the objects and arrays around the current value, outermost first.
         let mut open = Vec::new();
         loop {
@@ -43,7 +43,7 @@ impl Cursor {
     }
 
     /// Reads a number of any size and form.
-    fn skip_number(&mut self) -> Result<(), Malformed> {
+    fn skip_number(&mut self) -> Result<(), Fault> {
         self.bump(b"-");
         if !self.bump(b"0") {
             self.skip_digits()?;
@@ -59,7 +59,7 @@ impl Cursor {
         Ok(())
     }
 
-    fn skip_digits(&mut self) -> Result<(), Malformed> {
+    fn skip_digits(&mut self) -> Result<(), Fault> {
         if !self.bump(b"0123456789") {
             return Err(self.wrong("a digit"));
         }

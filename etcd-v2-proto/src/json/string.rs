@@ -3,7 +3,7 @@
 use std::str;
 
 use super::{
-    Malformed,
+    Fault,
     cursor::{Cursor, UTF_8},
 };
 use crate::tree::Span;
@@ -11,7 +11,7 @@ use crate::tree::Span;
 impl Cursor {
     /// Reads a string and makes its text stand right after its opening quote, with spaces in what
     /// that leaves free.
-    pub(super) fn string(&mut self) -> Result<Span, Malformed> {
+    pub(super) fn string(&mut self) -> Result<Span, Fault> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string"));
         }
@@ -32,7 +32,7 @@ impl Cursor {
     /// now.
     ///
     /// No escape is shorter than what it stands for, so writing never overtakes reading.
-    fn unescape(&mut self, from: usize) -> Result<usize, Malformed> {
+    fn unescape(&mut self, from: usize) -> Result<usize, Fault> {
         let (mut read, mut write) = (from, from);
         loop {
             match self.body.get(read) {
@@ -49,14 +49,14 @@ impl Cursor {
                     let end = plain_until(&self.body, read);
                     let plain = self.body.get(read..end).unwrap_or_default();
                     if let Err(error) = str::from_utf8(plain) {
-                        return Err(Malformed::new(read + error.valid_up_to(), UTF_8));
+                        return Err(Fault::new(read + error.valid_up_to(), UTF_8));
                     }
                     self.body.copy_within(read..end, write);
                     write += end - read;
                     read = end;
                 }
-                Some(_) => return Err(Malformed::new(read, "no control character in a string")),
-                None => return Err(Malformed::new(read, "the end of a string")),
+                Some(_) => return Err(Fault::new(read, "no control character in a string")),
+                None => return Err(Fault::new(read, "the end of a string")),
             }
         }
         if let Some(free) = self.body.get_mut(write..read) {
@@ -69,8 +69,8 @@ impl Cursor {
     /// Returns the character that the escape at `at` stands for, and where the escape ends.
     ///
     /// Half of a surrogate pair stands for U+FFFD, as in Go.
-    fn escape(&self, at: usize) -> Result<(char, usize), Malformed> {
-        let wrong = Malformed::new(at, "an escape sequence");
+    fn escape(&self, at: usize) -> Result<(char, usize), Fault> {
+        let wrong = Fault::new(at, "an escape sequence");
         let character = match self.body.get(at + 1) {
             Some(b'"') => '"',
             Some(b'\\') => '\\',

@@ -26,13 +26,23 @@ impl Tree {
         self.records = sorted;
     }
 
-    /// Whether nothing can be out of order. That is found out without looking at each name: a number that
-    /// is less than one sorted before it has fewer digits.
+    /// Whether nothing is out of order. That is found out without looking at each name: a number that is
+    /// less than one sorted before it has fewer digits.
     fn is_in_order(&self) -> bool {
-        let shorter = |two: &[Record]| two[1].key.len() < two[0].key.len();
-        let first = self.records.windows(2).position(shorter);
-        let suspects = first.and_then(|first| self.records.get(first + 1..)).unwrap_or_default();
-        !suspects.iter().any(|record| self.is_named_by_index(record, false))
+        let directories = self.records.iter().enumerate().filter(|(_, record)| record.dir);
+        directories.into_iter().all(|(index, directory)| {
+            let (mut next, mut longest) = (index + 1, 0);
+            while next < directory.end as usize
+                && let Some(child) = self.records.get(next)
+            {
+                let length = child.key.len();
+                if length < longest && self.is_named_by_index(child, false) {
+                    return false;
+                }
+                (longest, next) = (longest.max(length), (child.end as usize).max(next + 1));
+            }
+            true
+        })
     }
 
     fn children_in_order(&self, directory: u32) -> Vec<u32> {

@@ -14,18 +14,20 @@ pub(crate) fn run(job: &Job) {
     let body = Bytes::from(measure::listing(job));
     let cluster = Cluster::parse([&job.base]).expect("a cluster");
     let policy = Arc::new(Policy::default());
-    let files = decode(&body, &cluster, &policy);
+    let (_, files) = job.workload.split_once('-').expect("a number of files");
+    let key = format!("/nodes-{files}");
+    let files = decode(&key, &body, &cluster, &policy);
     let mut meter = Meter::begin(job.requests);
     for _ in 0..job.requests {
         let began = Instant::now();
-        assert_eq!(decode(&body, &cluster, &policy), files);
+        assert_eq!(decode(&key, &body, &cluster, &policy), files);
         meter.lap(began);
     }
     meter.end();
 }
 
-fn decode(body: &Bytes, cluster: &Cluster, policy: &Arc<Policy>) -> usize {
-    let get = Get::new("/nodes").recursive();
+fn decode(key: &str, body: &Bytes, cluster: &Cluster, policy: &Arc<Policy>) -> usize {
+    let get = Get::new(key).recursive();
     let policy = Arc::clone(policy);
     let change = talk(Exchange::new(get, cluster.route(), policy, 1, Duration::ZERO), body);
     change.node().map_or(0, |node| node.leaves().count())

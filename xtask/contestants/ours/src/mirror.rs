@@ -13,11 +13,11 @@ use crate::core::{PIECE, head};
 
 pub(crate) fn run(job: &Job) {
     let (workload, files) = job.workload.split_once('-').expect("a number of files");
-    let files = files.parse().expect("a number of files");
+    let files: u64 = files.parse().expect("a number of files");
     let cluster = Cluster::parse([&job.base]).expect("a cluster");
     let policy = Arc::new(Policy::default());
     let start = Start::new(cluster.route(), policy, 1, Duration::ZERO);
-    let mut mirror = Mirror::new("/nodes", start);
+    let mut mirror = Mirror::new(format!("/nodes-{files}"), start);
     assert!(tell(&mut mirror, LISTED, &Bytes::from(measure::listing(job))) > files as usize);
 
     let changes: Vec<_> = (LISTED + 1..).take(job.requests as usize).collect();
@@ -63,7 +63,7 @@ fn tell(mirror: &mut Mirror, index: u64, body: &Bytes) -> usize {
 /// A change of some file of the listing, here and there.
 fn change(index: u64, files: u64) -> Bytes {
     let file = index * 7919 % files;
-    let key = format!("/nodes/{:04}/file-{:04}", file / 100, file % 100);
+    let key = format!("/nodes-{files}/{:04}/file-{:04}", file / 100, file % 100);
     let node =
         format!(r#"{{"key":"{key}","value":"v","modifiedIndex":{index},"createdIndex":{index}}}"#);
     Bytes::from(format!(r#"{{"action":"set","node":{node}}}"#))

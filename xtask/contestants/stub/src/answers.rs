@@ -85,10 +85,11 @@ fn change(index: u64) -> String {
 /// So many files in directories of a hundred. A quarter of the values has something to unescape, a
 /// tenth of the files a ttl.
 fn listing(files: usize) -> String {
-    let mut json = String::from(r#"{"action":"get","node":{"key":"/nodes","dir":true,"nodes":["#);
+    let root = format!("/nodes-{files}");
+    let mut json = format!(r#"{{"action":"get","node":{{"key":"{root}","dir":true,"nodes":["#);
     for directory in 0..files / 100 {
         let comma = if directory == 0 { "" } else { "," };
-        _ = write!(json, r#"{comma}{{"key":"/nodes/{directory:04}","dir":true,"nodes":["#);
+        _ = write!(json, r#"{comma}{{"key":"{root}/{directory:04}","dir":true,"nodes":["#);
         for file in 0..100 {
             let index = 100 + directory * 100 + file;
             let comma = if file == 0 { "" } else { "," };
@@ -106,7 +107,7 @@ fn listing(files: usize) -> String {
             };
             _ = write!(
                 json,
-                r#"{comma}{{"key":"/nodes/{directory:04}/file-{file:04}","value":"{value}",{ttl}"modifiedIndex":{index},"createdIndex":{index}}}"#
+                r#"{comma}{{"key":"{root}/{directory:04}/file-{file:04}","value":"{value}",{ttl}"modifiedIndex":{index},"createdIndex":{index}}}"#
             );
         }
         _ = write!(json, r#"],"modifiedIndex":{directory},"createdIndex":{directory}}}"#);
