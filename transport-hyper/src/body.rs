@@ -1,7 +1,7 @@
 //! The body of an answer.
 
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use http::Version;
 use hyper::Error;
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::runtime::Handle;
-use tokio::task::coop::poll_proceed;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -27,6 +27,8 @@ pub(crate) struct Body {
     is_timed: bool,
     /// How many bytes there may be between two pieces.
     max_framing: usize,
+    /// How many pieces were taken since the task has yielded.
+    in_a_row: u32,
 }
 
 /// Where the pieces come from.
@@ -66,7 +68,7 @@ impl Body {
             // with headers of its own.
             Source::Last(connection)
         };
-        let mut body = Self { incoming, source, is_timed: false, max_framing };
+        let mut body = Self { incoming, source, is_timed: false, max_framing, in_a_row: 0 };
         body.begin_count();
         body.look_for_the_end();
         body
@@ -170,8 +172,12 @@ impl AsyncBody for Body {
                 return Poll::Ready(Err(Failure::after_send("the connection broke before")));
             }
         }
-        // A server that sends its pieces byte by byte must not keep the task from yielding.
-        ready!(poll_proceed(context)).made_progress();
+        if self.in_a_row >= PIECES {
+            // A server that sends its pieces byte by byte must not keep the task from yielding.
+            self.in_a_row = 0;
+            return pin!(yield_now()).poll(context).map(|()| Ok(None));
+        }
+        self.in_a_row += 1;
         loop {
             let frame = match self.poll_frame(context) {
                 Poll::Ready(frame) => frame,
@@ -180,6 +186,7 @@ impl AsyncBody for Body {
                     return Poll::Ready(Err(self.endless_framing()));
                 }
                 Poll::Pending => {
+                    self.in_a_row = 0;
                     let failure = ready!(self.poll_silence(context, timeout));
                     let Poll::Ready(frame) = self.poll_late_frame(context) else {
                         return Poll::Ready(Err(failure));
@@ -211,3 +218,6 @@ impl AsyncBody for Body {
         }
     }
 }
+
+/// After how many pieces the task yields.
+const PIECES: u32 = 64;

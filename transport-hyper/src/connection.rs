@@ -12,7 +12,6 @@ use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use etcd_v2_proto::Failure;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
 use hyper::Error;
@@ -25,7 +24,6 @@ use tokio::task::{unconstrained, yield_now};
 use crate::connect::BoxError;
 use crate::listener::Listener;
 use crate::outgoing::Outgoing;
-use crate::patience::{Patience, Step};
 use crate::socket::SocketState;
 use crate::timer::Timer;
 
@@ -194,44 +192,9 @@ impl Connection {
         socket.read_directly(|| act(self))
     }
 
-    /// Sends a request and waits for the head of the answer, of up to `max_head` bytes.
-    ///
-    /// # Errors
-    /// When the call has to be given up before there is an answer or the certainty that there is none.
-    pub(crate) async fn exchange(
-        &mut self,
-        request: Request<Outgoing>,
-        max_head: usize,
-        patience: &mut Patience<'_>,
-    ) -> Result<Result<Response<Incoming>, Box<Unanswered>>, Failure> {
-        let mut sent = pin!(self.send(request));
-        let waited = patience.wait(Step::Answer, pin!(self.answer(sent.as_mut(), max_head))).await;
-        match waited {
-            // A process that was stopped hears of its timers before it hears of its sockets.
-            Err(failure) => self.late_answer(sent, max_head).await.ok_or(failure),
-            answered => answered,
-        }
-    }
-
-    /// The answer that is there, though the runtime has not heard of it.
-    async fn late_answer<F: Future<Output = Outcome>>(
-        &mut self,
-        mut sent: Pin<&mut F>,
-        max_head: usize,
-    ) -> Option<Result<Response<Incoming>, Box<Unanswered>>> {
-        if self.socket.is_quiet().is_none() {
-            yield_now().await;
-        }
-        for _ in 0..LATE_TURNS {
-            let answered = self.read_directly(|connection| {
-                let answer = pin!(unconstrained(connection.answer(sent.as_mut(), max_head)));
-                answer.poll(&mut Context::from_waker(Waker::noop()))
-            });
-            if let Poll::Ready(answer) = answered {
-                return Some(answer);
-            }
-        }
-        None
+    /// What it shares with its socket.
+    pub(crate) fn socket(&self) -> Arc<SocketState> {
+        Arc::clone(&self.socket)
     }
 
     /// Hands a request over, which is written while [`answer`](Self::answer) waits for what becomes of it.
@@ -305,7 +268,7 @@ impl Drop for Connection {
     /// runtime over the socket, would disturb the other one.
     fn drop(&mut self) {
         if !self.is_of(process::id()) {
-            mem::forget(self.speaker.take());
+            mem::forget((self.speaker.take(), Arc::clone(&self.socket)));
         }
     }
 }
@@ -313,6 +276,3 @@ impl Drop for Connection {
 fn has_a_cause(error: &BoxError) -> bool {
     error.source().is_some_and(|source| source.is::<Error>())
 }
-
-/// How many turns of reading a last look takes at most.
-const LATE_TURNS: usize = 4;

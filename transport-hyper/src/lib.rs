@@ -57,7 +57,7 @@
 //! When a time limit strikes, a response that is in the socket by then is taken. Writes to a TCP stream do not raise
 //! `SIGPIPE`; a connector with a stream of its own type has to take care of that itself.
 //!
-//! A server can keep a task busy only for a moment: after 16 KiB without a piece of a body, and after 128 pieces, the
+//! A server can keep a task busy only for a moment: after 16 KiB without a piece of a body, and after 64 pieces, the
 //! task yields. Informational responses (1xx) that are longer than a [head may be](Builder::max_head), and as much of
 //! chunk sizes, their extensions and trailers without any data, are a failure.
 //!
@@ -145,9 +145,10 @@ mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod tunnel;
+mod user_timeout;
 
 pub use builder::Builder;
-pub use tcp::{Connecting, TcpConnection, TcpConnector};
+pub use tcp::{Connecting, TcpConnector};
 
 /// Carries bytes for asynchronous callers, over connections that it keeps.
 ///
@@ -201,7 +202,12 @@ impl HyperTransport {
         runtime: Handle,
     ) -> Result<Answer, Failure> {
         let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
-        match connection.exchange(request, self.max_head, &mut patience).await? {
+        patience.socket = Some(connection.socket());
+        let mut sent = pin!(connection.send(request));
+        let answer = patience
+            .wait(Step::Answer, pin!(connection.answer(sent.as_mut(), self.max_head)))
+            .await?;
+        match answer {
             Ok(response) => Ok(self.answer(connection, response, patience)),
             Err(unanswered) => Err(match unanswered.unwritten {
                 Some(_) => failure::before_send(unanswered.reason),
@@ -264,7 +270,12 @@ impl AsyncTransport for HyperTransport {
                 && let Some(mut connection) = self.reuse(&origin, &runtime, patience.started).await
             {
                 patience.timer = mem::take(&mut connection.timer);
-                match connection.exchange(request, self.max_head, &mut patience).await? {
+                patience.socket = Some(connection.socket());
+                let mut sent = pin!(connection.send(request));
+                let answer = patience
+                    .wait(Step::Answer, pin!(connection.answer(sent.as_mut(), self.max_head)))
+                    .await?;
+                match answer {
                     Ok(response) => return Ok(self.answer(connection, response, patience)),
                     Err(unanswered) => {
                         let Unanswered { unwritten, reason } = *unanswered;

@@ -1,13 +1,16 @@
 //! How long a call may take, and who may end it sooner.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use etcd_v2_proto::{Failure, Interrupt, Stage, Timing};
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 
+use crate::socket::SocketState;
 use crate::timer::Timer;
 
 /// The limits of one call, counted from its start, and its interrupt.
@@ -17,6 +20,8 @@ pub(crate) struct Patience<'a> {
     interrupt: &'a Interrupt,
     /// That of the connection in use, as soon as there is one.
     pub(crate) timer: Timer,
+    /// That of the connection in use, as soon as there is one.
+    pub(crate) socket: Option<Arc<SocketState>>,
 }
 
 /// What is waited for.
@@ -34,7 +39,7 @@ pub(crate) enum Step {
 impl<'a> Patience<'a> {
     /// Of a call that starts now.
     pub(crate) fn new(timing: Timing, interrupt: &'a Interrupt) -> Self {
-        Self { started: Instant::now(), timing, interrupt, timer: Timer::default() }
+        Self { started: Instant::now(), timing, interrupt, timer: Timer::default(), socket: None }
     }
 
     /// How much of the limit for connecting is left.
@@ -50,7 +55,8 @@ impl<'a> Patience<'a> {
 
     /// Waits for `future`, up to the limit of the step or until the interrupt is used.
     ///
-    /// What is ready is taken, even if it is late.
+    /// What is ready is taken, even if it is late: a process that was stopped hears of its timers before it hears of its
+    /// sockets.
     pub(crate) async fn wait<F: Future>(
         &mut self,
         step: Step,
@@ -62,15 +68,31 @@ impl<'a> Patience<'a> {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
             }
-            if let Poll::Ready(reason) = self.interrupt.poll(context) {
-                return Poll::Ready(Err(Failure::interrupted(stage, reason)));
-            }
-            if !*is_limited.get_or_insert_with(|| self.set_timer(step)) {
+            let failure = if let Poll::Ready(reason) = self.interrupt.poll(context) {
+                Failure::interrupted(stage, reason)
+            } else if !*is_limited.get_or_insert_with(|| self.set_timer(step)) {
                 return Poll::Pending;
-            }
-            self.timer.poll(context).map(|()| Err(Failure::timed_out(stage)))
+            } else {
+                ready!(self.timer.poll(context));
+                Failure::timed_out(stage)
+            };
+            Poll::Ready(self.late(future.as_mut(), context).ok_or(failure))
         })
         .await
+    }
+
+    /// What comes of it by what the socket holds, whether the runtime has heard of that or not.
+    #[cold]
+    fn late<F: Future>(&self, future: Pin<&mut F>, context: &mut Context<'_>) -> Option<F::Output> {
+        let mut future = pin!(unconstrained(future));
+        let socket = self.socket.as_ref()?;
+        for _ in 0..LATE_TURNS {
+            let late = socket.read_directly(|| future.as_mut().poll(context));
+            if let Poll::Ready(output) = late {
+                return Some(output);
+            }
+        }
+        None
     }
 
     /// Whether there is a limit.
@@ -102,3 +124,6 @@ impl Step {
         }
     }
 }
+
+/// How many turns of reading a last look takes at most.
+const LATE_TURNS: usize = 4;

@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::io::{self, IoSlice, Read as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, Write};
@@ -13,21 +14,31 @@ use hyper_util::rt::TokioIo;
 use socket2::{SockRef, Socket as RawSocket};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::yield_now;
+
+use crate::user_timeout::{UserTimeout, explained};
 
 /// The stream of a connector, with a limit on how much is read at a time.
 ///
 /// A TCP stream of tokio is written without `SIGPIPE`, which would end a process that has its default. It can
 /// also be looked at. Any other stream is used as it is.
 pub(crate) struct Socket<S> {
-    /// The stream, unless it is a TCP stream: that one is shared.
-    other: Option<TokioIo<S>>,
+    stream: Stream<S>,
     state: Arc<SocketState>,
+}
+
+enum Stream<S> {
+    /// This half does for writing, too: that does not change the stream.
+    Tcp(OwnedReadHalf, UserTimeout),
+    /// Never `None`: only a TCP stream is taken.
+    Other(Option<TokioIo<S>>),
 }
 
 /// What a connection shares with the socket that hyper owns.
 pub(crate) struct SocketState {
-    tcp: Option<Mutex<TcpStream>>,
+    /// The other half, only to look at.
+    tcp: Option<OwnedWriteHalf>,
     /// How many bytes may still be read before the task has to yield.
     allowance: AtomicUsize,
     /// How many bytes were read in all; it may wrap around.
@@ -39,10 +50,16 @@ pub(crate) struct SocketState {
 impl<S: Read + Write + Unpin + 'static> Socket<S> {
     pub(crate) fn new(stream: S) -> TokioIo<Self> {
         let mut stream = Some(stream);
-        let tcp = (&mut stream as &mut dyn Any)
-            .downcast_mut::<Option<TokioIo<TcpStream>>>()
-            .and_then(Option::take)
-            .map(|stream| Mutex::new(stream.into_inner()));
+        let tcp = (&mut stream as &mut dyn Any).downcast_mut::<Option<TokioIo<TcpStream>>>();
+        let (stream, tcp) = match tcp.and_then(Option::take) {
+            Some(tcp) => {
+                let tcp = tcp.into_inner();
+                let user_timeout = UserTimeout::of(&tcp);
+                let (read, write) = tcp.into_split();
+                (Stream::Tcp(read, user_timeout), Some(write))
+            }
+            None => (Stream::Other(stream.map(TokioIo::new)), None),
+        };
         let state = SocketState {
             tcp,
             // A handshake ends by itself.
@@ -50,7 +67,7 @@ impl<S: Read + Write + Unpin + 'static> Socket<S> {
             received: AtomicUsize::new(0),
             is_direct: AtomicBool::new(false),
         };
-        TokioIo::new(Self { other: stream.map(TokioIo::new), state: Arc::new(state) })
+        TokioIo::new(Self { stream, state: Arc::new(state) })
     }
 }
 
@@ -63,9 +80,13 @@ impl<S> Socket<S> {
 impl SocketState {
     /// Whether there is nothing to read, not even an end. `None` if only reading can tell.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
-        let tcp = self.tcp()?;
-        let peeked = SockRef::from(&*tcp).peek(&mut [MaybeUninit::uninit()]);
+        let peeked = SockRef::from(self.tcp()?).peek(&mut [MaybeUninit::uninit()]);
         Some(peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+    }
+
+    /// The socket, if it is a TCP stream of tokio.
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        self.tcp.as_ref().map(AsRef::as_ref)
     }
 
     /// Begins the next turn of reading and writing.
@@ -86,10 +107,6 @@ impl SocketState {
         self.received.load(Ordering::Relaxed)
     }
 
-    fn tcp(&self) -> Option<MutexGuard<'_, TcpStream>> {
-        self.tcp.as_ref().map(|tcp| tcp.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     // There is one reader, so nothing is lost between loading and storing.
     fn count(&self, bytes: usize) {
         let left = self.allowance.load(Ordering::Relaxed).saturating_sub(bytes.max(LEAST_COST));
@@ -99,32 +116,31 @@ impl SocketState {
 }
 
 impl<S: Read + Unpin> AsyncRead for Socket<S> {
+    // Mostly it has nothing to do, several times for each request.
+    #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { other, state } = &mut *self;
+        let Self { stream, state } = &mut *self;
         if state.allowance.load(Ordering::Relaxed) == 0 {
             // The runtime serves its timers and the other tasks before it wakes this one.
             return pin!(yield_now()).poll(context).map(Ok);
         }
         let before = buffer.filled().len();
-        let read = match (state.tcp(), other) {
-            (Some(mut tcp), _) => {
-                if state.is_direct.load(Ordering::Relaxed) && read_now(&tcp, buffer)? {
-                    Poll::Ready(Ok(()))
-                } else {
-                    Pin::new(&mut *tcp).poll_read(context, buffer)
+        match stream {
+            Stream::Tcp(tcp, user_timeout) => {
+                let is_direct = state.is_direct.load(Ordering::Relaxed);
+                if !is_direct || !read_now(tcp.as_ref(), buffer)? {
+                    ready!(Pin::new(&mut *tcp).poll_read(context, buffer)).map_err(explained)?;
                 }
+                user_timeout.note_read(tcp.as_ref());
             }
-            (None, Some(other)) => Pin::new(other).poll_read(context, buffer),
-            (None, None) => Poll::Ready(Ok(())),
-        };
-        if read.is_ready() {
-            state.count(buffer.filled().len() - before);
+            Stream::Other(other) => ready!(pinned(other)?.poll_read(context, buffer))?,
         }
-        read
+        state.count(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -134,16 +150,21 @@ impl<S: Write + Unpin> AsyncWrite for Socket<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { other, state } = &mut *self;
-        match (state.tcp(), other) {
-            (Some(tcp), _) => send(&tcp, context, |socket| socket.send_with_flags(bytes, FLAGS)),
-            (None, Some(other)) => Pin::new(other).poll_write(context, bytes),
-            (None, None) => Poll::Ready(Ok(0)),
+        match &mut self.stream {
+            Stream::Tcp(tcp, user_timeout) => {
+                let tcp = tcp.as_ref();
+                let sent = send(tcp, context, |socket| socket.send_with_flags(bytes, FLAGS));
+                user_timeout.note_written(tcp, sent)
+            }
+            Stream::Other(other) => pinned(other)?.poll_write(context, bytes),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.other.as_ref().is_none_or(AsyncWrite::is_write_vectored)
+        match &self.stream {
+            Stream::Tcp(..) => true,
+            Stream::Other(other) => other.as_ref().is_some_and(AsyncWrite::is_write_vectored),
+        }
     }
 
     fn poll_write_vectored(
@@ -151,32 +172,41 @@ impl<S: Write + Unpin> AsyncWrite for Socket<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let Self { other, state } = &mut *self;
-        match (state.tcp(), other) {
-            (Some(tcp), _) => {
-                send(&tcp, context, |socket| socket.send_vectored_with_flags(slices, FLAGS))
+        match &mut self.stream {
+            Stream::Tcp(tcp, user_timeout) => {
+                let tcp = tcp.as_ref();
+                let sent =
+                    send(tcp, context, |socket| socket.send_vectored_with_flags(slices, FLAGS));
+                user_timeout.note_written(tcp, sent)
             }
-            (None, Some(other)) => Pin::new(other).poll_write_vectored(context, slices),
-            (None, None) => Poll::Ready(Ok(0)),
+            Stream::Other(other) => pinned(other)?.poll_write_vectored(context, slices),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.other {
-            Some(other) => Pin::new(other).poll_flush(context),
+        match &mut self.stream {
             // TCP has nothing to flush.
-            None => Poll::Ready(Ok(())),
+            Stream::Tcp(..) => Poll::Ready(Ok(())),
+            Stream::Other(other) => pinned(other)?.poll_flush(context),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { other, state } = &mut *self;
-        match (state.tcp(), other) {
-            (Some(mut tcp), _) => Pin::new(&mut *tcp).poll_shutdown(context),
-            (None, Some(other)) => Pin::new(other).poll_shutdown(context),
-            (None, None) => Poll::Ready(Ok(())),
+        match &mut self.stream {
+            Stream::Tcp(tcp, _) => {
+                let end = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write);
+                // The server was faster.
+                let is_over = |error: &io::Error| error.kind() == io::ErrorKind::NotConnected;
+                Poll::Ready(if end.as_ref().is_err_and(is_over) { Ok(()) } else { end })
+            }
+            Stream::Other(other) => pinned(other)?.poll_shutdown(context),
         }
     }
+}
+
+/// The stream, pinned.
+fn pinned<S: Unpin>(stream: &mut Option<S>) -> io::Result<Pin<&mut S>> {
+    stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
 }
 
 /// Reads without asking the runtime whether there is something, and says whether there was.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
+use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -17,10 +18,8 @@ use tower_service::Service;
 
 use crate::tcp::preferred::Preferred;
 use crate::tcp::resolver::Resolver;
+use crate::user_timeout;
 
-pub use connection::TcpConnection;
-
-mod connection;
 mod preferred;
 mod race;
 mod resolver;
@@ -106,7 +105,7 @@ impl TcpConnector {
         self
     }
 
-    async fn connect(self, uri: Uri) -> io::Result<TcpConnection> {
+    async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
         let (host, port) = target(&uri)?;
         let (stream, _) = match host.parse::<IpAddr>() {
             Ok(address) => race::connect(SocketAddr::new(address, port)).await?,
@@ -117,7 +116,8 @@ impl TcpConnector {
         if let Some(keep_alive) = &self.keep_alive {
             let _ = SockRef::from(&stream).set_tcp_keepalive(keep_alive);
         }
-        Ok(TcpConnection::new(stream, self.user_timeout))
+        user_timeout::set(&stream, self.user_timeout);
+        Ok(TokioIo::new(stream))
     }
 
     async fn connect_by_name(&self, host: &str, port: u16) -> io::Result<(TcpStream, SocketAddr)> {
@@ -142,7 +142,7 @@ impl Default for TcpConnector {
 }
 
 impl Service<Uri> for TcpConnector {
-    type Response = TcpConnection;
+    type Response = TokioIo<TcpStream>;
     type Error = io::Error;
     type Future = Connecting;
 
@@ -156,10 +156,10 @@ impl Service<Uri> for TcpConnector {
 }
 
 /// A connection that a [`TcpConnector`] is making.
-pub struct Connecting(Pin<Box<dyn Future<Output = io::Result<TcpConnection>> + Send>>);
+pub struct Connecting(Pin<Box<dyn Future<Output = io::Result<TokioIo<TcpStream>>> + Send>>);
 
 impl Future for Connecting {
-    type Output = io::Result<TcpConnection>;
+    type Output = io::Result<TokioIo<TcpStream>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(context)

@@ -266,7 +266,9 @@ mod tests {
     fn relevance(wait: &Wait, key: &str, kind: &str) -> Relevance {
         let body = format!(r#"{{"action":"{kind}","node":{{"key":"{key}","modifiedIndex":7}}}}"#);
         let (status, meta) = (http::StatusCode::OK, crate::Meta::default());
-        let event = Change::decode(Document { status, meta, body: body.into() }).unwrap();
+        let event =
+            Change::decode(Document { status, meta, body: body.into(), is_under_path: false })
+                .unwrap();
         wait.relevance(&event)
     }
 

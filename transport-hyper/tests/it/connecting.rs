@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use bytes::Bytes;
 use etcd_v2_proto::{Cause, Failure, Stage};
 use http::Request;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use transport_hyper::{HyperTransport, TcpConnector};
 
 use crate::ask;
@@ -93,10 +95,9 @@ async fn an_ipv6_literal_is_an_address() {
 async fn connections_are_probed_and_do_not_delay() {
     use std::time::Duration;
     use tower_service::Service;
-    use transport_hyper::TcpConnection;
 
     let server = Server::echo();
-    let connect = async |mut connector: TcpConnector| -> TcpConnection {
+    let connect = async |mut connector: TcpConnector| -> TokioIo<TcpStream> {
         let uri = format!("http://{}/", server.address).parse().unwrap();
         connector.call(uri).await.unwrap()
     };
@@ -175,7 +176,7 @@ struct Wrapping(TcpConnector);
 
 #[cfg(target_os = "linux")]
 impl tower_service::Service<http::Uri> for Wrapping {
-    type Response = transport_hyper::TcpConnection;
+    type Response = TokioIo<TcpStream>;
     type Error = std::io::Error;
     type Future = transport_hyper::Connecting;
 
@@ -232,44 +233,5 @@ async fn a_server_that_is_slow_to_read_a_large_request_is_not_given_up() {
     for call in calls {
         let (length, answer, _server) = call.await.unwrap();
         assert_eq!(answer.unwrap(), "done", "{length} bytes");
-    }
-}
-
-// Other systems do not tell.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn the_user_timeout_is_lifted_for_large_writes_until_the_server_responds() {
-    use std::future::poll_fn;
-    use std::io::{Read, Write};
-    use std::pin::Pin;
-    use std::time::Duration;
-
-    use hyper::rt::{Read as _, ReadBuf, Write as _};
-    use tower_service::Service;
-
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    let mut stream = TcpConnector::new().call(uri).await.unwrap();
-    let (mut peer, _) = listener.accept().unwrap();
-    let limit = |stream: &transport_hyper::TcpConnection| {
-        socket2::SockRef::from(stream.inner()).tcp_user_timeout().unwrap().unwrap_or_default()
-    };
-    let seconds = Duration::from_secs(3);
-    for _ in 0..3 {
-        for (length, expected) in [(4000, seconds), (4000, seconds), (4000, Duration::ZERO)] {
-            let bytes = vec![b'x'; length];
-            let written =
-                poll_fn(|context| Pin::new(&mut stream).poll_write(context, &bytes)).await;
-            assert_eq!(written.unwrap(), length);
-            assert_eq!(limit(&stream), expected);
-        }
-        peer.read_exact(&mut [0; 12_000]).unwrap();
-        peer.write_all(b"answer").unwrap();
-        let mut space = [0; 16];
-        let mut buffer = ReadBuf::new(&mut space);
-        poll_fn(|context| Pin::new(&mut stream).poll_read(context, buffer.unfilled()))
-            .await
-            .unwrap();
-        assert_eq!(limit(&stream), seconds);
     }
 }

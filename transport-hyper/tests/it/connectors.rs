@@ -13,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
-use transport_hyper::{TcpConnection, TcpConnector};
+use transport_hyper::TcpConnector;
 
 /// Never gets anywhere.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub(crate) struct Slow(pub(crate) std::time::Duration);
 
 #[cfg(feature = "ring")]
 impl Service<Uri> for Slow {
-    type Response = TcpConnection;
+    type Response = TokioIo<TcpStream>;
     type Error = io::Error;
     type Future = Connecting<Self::Response>;
 
@@ -146,7 +146,7 @@ impl Service<Uri> for Mortal {
 }
 
 pub(crate) struct MortalStream {
-    stream: TcpConnection,
+    stream: TokioIo<TcpStream>,
     is_dead: Arc<AtomicBool>,
     unnoticed: Arc<AtomicUsize>,
 }
