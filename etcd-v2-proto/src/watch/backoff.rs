@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::place::STRETCH;
 use super::waiting::SETTLED;
 use crate::jitter::Jitter;
 use crate::policy::Policy;
@@ -20,7 +21,7 @@ pub(super) struct Backoff {
     requests: u32,
     /// When the last one began.
     began: Duration,
-    /// How many events in a row were skipped without a pause.
+    /// How many events were skipped without a pause, less those that silent waits allow for.
     skipped: u32,
     /// How many times another cluster responded since a wait was silent.
     strays: u32,
@@ -77,9 +78,11 @@ impl Backoff {
         (self.requests, self.skipped, self.not_before) = (0, 0, None);
     }
 
-    /// A wait was silent for long enough.
+    /// A wait was silent for long enough: the watch has caught up. While a wait is open, the store moves on by about
+    /// one [`STRETCH`], or two if it gets faster, and all of that may be events to skip.
     pub(super) const fn silence(&mut self) {
         (self.requests, self.strays, self.not_before) = (0, 0, None);
+        self.skipped = self.skipped.saturating_sub(2 * STRETCH as u32);
     }
 
     /// The server found an event in its history that no open wait would have been sent. There may be as many

@@ -4,6 +4,7 @@ mod curl;
 mod depth;
 mod documents;
 mod echoes;
+mod hidden;
 mod logins;
 mod memory;
 mod mirror;
