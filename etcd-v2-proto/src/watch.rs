@@ -253,7 +253,7 @@ impl Watch {
         match end {
             Err(error) if error.is_stopped() => self.failed(now, None, error),
             end => {
-                self.ancestors.identify(endpoint, &end);
+                self.ancestors.identify(now, endpoint, &end);
                 (State::Idle, None)
             }
         }

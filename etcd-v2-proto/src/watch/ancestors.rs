@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::judge;
 use crate::server::Version;
 
 /// What is known of such removals.
@@ -27,6 +28,8 @@ pub(super) struct Ancestors {
     is_missing: bool,
     /// When the node was created that a reported change put in place of another one.
     successor: Option<u64>,
+    /// How many requests for a version failed in a row.
+    failures: u32,
 }
 
 /// A stretch in which a removal may be hidden.
@@ -93,8 +96,26 @@ impl Ancestors {
         self.suspect.map(|_| SOON)
     }
 
-    /// The endpoint said how old it is, or did not. What does not tell its version is taken for new.
-    pub(super) fn identify(&mut self, endpoint: &Endpoint, version: &Result<Version, Error>) {
+    /// The request for the version of this endpoint ended. An error that may pass says nothing, so the request is
+    /// repeated after another wait, a few times. An endpoint without a version counts as new.
+    pub(super) fn identify(
+        &mut self,
+        now: Duration,
+        endpoint: &Endpoint,
+        version: &Result<Version, Error>,
+    ) {
+        /// More failures in a row count as the response of an endpoint that hides its version.
+        const MOST: u32 = 3;
+        if version.as_ref().is_err_and(|error| !judge::stays(error)) {
+            self.failures += 1;
+            if self.failures < MOST {
+                if let Some(suspect) = &mut self.suspect {
+                    suspect.began = now;
+                }
+                return;
+            }
+        }
+        self.failures = 0;
         let is_old = version.as_ref().is_ok_and(|version| is_old(&version.server));
         self.known.push((endpoint.clone(), is_old));
     }

@@ -162,6 +162,7 @@ transcripts! {
     watch_takes_no_white_space_for_a_change
     watch_looks_for_a_hidden_removal_at_old_servers
     watch_asks_a_new_server_once_how_old_it_is
+    watch_asks_again_how_old_a_server_is
 
     // Mirrors.
     mirror_lists_and_then_watches
