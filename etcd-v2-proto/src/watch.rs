@@ -100,7 +100,7 @@ pub struct Watch {
     failures: u32,
     backoff: Backoff,
     ancestors: Ancestors,
-    /// Whether something in between holds the head of a wait back until the first change.
+    /// Whether something in between holds the head of a wait back until the first change, as far as known.
     holds_heads: bool,
     state: State,
 }
@@ -319,11 +319,17 @@ impl Watch {
 
     fn silent(&mut self, waiting: &Waiting) -> Step {
         if waiting.was_silent() {
-            self.place.be_silent(&waiting.meta());
-            self.backoff.silence();
+            self.settled(waiting);
         }
         self.failures = 0;
         (State::Idle, None)
+    }
+
+    /// A wait was silent for long enough after its head, which nothing held back.
+    fn settled(&mut self, waiting: &Waiting) {
+        self.place.be_silent(&waiting.meta());
+        self.backoff.silence();
+        self.holds_heads = false;
     }
 
     /// A wait was silent at a member that lags behind.
@@ -428,9 +434,8 @@ impl Watch {
     /// Something came to nothing; a wait may have been silent until then.
     fn failed(&mut self, now: Duration, waiting: Option<&Waiting>, error: Error) -> Step {
         if let Some(waiting) = waiting.filter(|waiting| waiting.was_silent()) {
-            self.place.be_silent(&waiting.meta());
+            self.settled(waiting);
             self.failures = 0;
-            self.backoff.silence();
         }
         if let ErrorKind::WrongCluster { expected, .. } = error.kind() {
             self.place.leave_home(*expected);
