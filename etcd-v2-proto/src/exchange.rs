@@ -161,7 +161,8 @@ impl<R: Request> Exchange<R> {
         if let Some(refusal) = judge::disguised(status, &body) {
             return self.fail(now, at, refusal);
         }
-        if is_encoded {
+        // Nothing is encoded in an empty body, such as that of a removal, whatever the header says.
+        if is_encoded && !body.is_empty() {
             let kind = judge::unexpected(status, &content_type, &body);
             let is_etcds = meta.is_etcds();
             return self.fail(now, at, judge::unreadable(self.encoded.purpose, kind, is_etcds));
