@@ -59,9 +59,9 @@ impl<'a> Expected<'a> {
         let place = if self.place == Place::Child { "a child of " } else { "" };
         let mismatch = format!(
             "it reports {action:?} of {:?} instead of {:?} of {place}{:?}",
-            key.unwrap_or("no key"),
+            key.map_or("no key", |key| self.target.without_root(key)),
             self.action.as_str(),
-            self.target.path_of_key(),
+            self.target.given_key(),
         );
         Unexpected::contradicting(status, mismatch).into()
     }
@@ -73,35 +73,35 @@ impl<'a> Expected<'a> {
     }
 
     #[inline]
-    fn is_at(&self, told: &str) -> bool {
+    fn is_at(&self, reported: &str) -> bool {
         match self.place {
-            Place::Key => self.is_told_as(told),
+            Place::Key => self.is_reported_as(reported),
             Place::Child => {
                 let (directory, _) =
-                    told.trim_end_matches('/').rsplit_once('/').unwrap_or_default();
-                self.is_told_as(directory) || self.is_told_as(told)
+                    reported.trim_end_matches('/').rsplit_once('/').unwrap_or_default();
+                self.is_reported_as(directory) || self.is_reported_as(reported)
             }
         }
     }
 
     /// Whether a server that reports this key means the target. Slashes at the end make no difference.
     #[inline]
-    fn is_told_as(&self, told: &str) -> bool {
+    fn is_reported_as(&self, reported: &str) -> bool {
         // Nearly all keys are given and reported in the same form.
-        (told == self.target.text() && self.target.root().is_none()) || self.has_segments_of(told)
+        (reported == self.target.text() && self.target.root().is_none()) || self.has_segments_of(reported)
     }
 
-    fn has_segments_of(&self, told: &str) -> bool {
+    fn has_segments_of(&self, reported: &str) -> bool {
         let root = self.target.root().map_or("", |root| root.as_str());
         // A key that cannot be parsed was never sent.
         let parts = || segments(root).chain(segments(self.target.text()));
         let own = || parts().map(Result::unwrap_or_default);
-        let mut told = told.split('/').filter(|segment| !segment.is_empty());
+        let mut reported = reported.split('/').filter(|segment| !segment.is_empty());
         if self.target.has_prefix() || self.is_under_path {
-            let more = told.clone().count().checked_sub(own().count());
-            return more.is_some_and(|more| told.skip(more).eq(own()));
+            let more = reported.clone().count().checked_sub(own().count());
+            return more.is_some_and(|more| reported.skip(more).eq(own()));
         }
-        own().all(|segment| told.next() == Some(segment)) && told.next().is_none()
+        own().all(|segment| reported.next() == Some(segment)) && reported.next().is_none()
     }
 }
 
@@ -119,10 +119,18 @@ impl Target {
         })
     }
 
-    /// The key as the caller gave it, below the root.
-    fn path_of_key(&self) -> String {
-        let root = self.root().map_or("", |root| root.as_str());
-        format!("{root}{}", self.text())
+    /// The key as the caller gave it, with a slash at its beginning.
+    fn given_key(&self) -> String {
+        format!("/{}", self.text().trim_start_matches('/'))
+    }
+
+    /// The key of a response as it is seen from the root, if it is the root or below it.
+    fn without_root<'a>(&self, reported: &'a str) -> &'a str {
+        match self.root().and_then(|root| reported.strip_prefix(root.as_str())) {
+            Some("") => "/",
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => reported,
+        }
     }
 }
 
@@ -138,13 +146,13 @@ mod tests {
     fn slashes_at_either_end_contradict_nothing() {
         for given in ["/a/b", "a/b", "/a/b/", "//a//b//"] {
             let target = Target::new(given);
-            for told in ["/a/b", "/a/b/", "a/b"] {
-                assert!(expected(&target, Place::Key).is_at(told), "{given} {told}");
-                let child = format!("{told}/7");
+            for reported in ["/a/b", "/a/b/", "a/b"] {
+                assert!(expected(&target, Place::Key).is_at(reported), "{given} {reported}");
+                let child = format!("{reported}/7");
                 assert!(expected(&target, Place::Child).is_at(&child), "{given} {child}");
             }
-            for told in ["/a", "/a/b/c", "/a/bb", "/b/a", "/", "", "/A/b", "/x/a/b"] {
-                assert!(!expected(&target, Place::Key).is_at(told), "{given} {told}");
+            for reported in ["/a", "/a/b/c", "/a/bb", "/b/a", "/", "", "/A/b", "/x/a/b"] {
+                assert!(!expected(&target, Place::Key).is_at(reported), "{given} {reported}");
             }
         }
     }
@@ -162,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_told_without_a_key() {
+    fn the_root_is_reported_without_a_key() {
         for given in ["", "/", "//"] {
             let target = Target::new(given);
             assert!(expected(&target, Place::Key).is_at("/"), "{given}");
@@ -179,14 +187,16 @@ mod tests {
         assert!(expected(&target, Place::Key).is_at("/a/b"));
         assert!(!expected(&target, Place::Key).is_at("/b"));
         target.set_prefix("/v2/keys/tenant".into());
-        for told in ["/a/b", "/tenant/a/b", "/x/y/a/b/"] {
-            assert!(expected(&target, Place::Key).is_at(told), "{told}");
+        for reported in ["/a/b", "/tenant/a/b", "/x/y/a/b/"] {
+            assert!(expected(&target, Place::Key).is_at(reported), "{reported}");
         }
-        for told in ["/b", "/tenant/b", "/xa/b", "/a/b/c", "/"] {
-            assert!(!expected(&target, Place::Key).is_at(told), "{told}");
+        for reported in ["/b", "/tenant/b", "/xa/b", "/a/b/c", "/"] {
+            assert!(!expected(&target, Place::Key).is_at(reported), "{reported}");
         }
         let mut root = Target::new("/");
         root.set_prefix("/v2/keys/tenant".into());
-        assert!(["/tenant", "/"].iter().all(|told| expected(&root, Place::Key).is_at(told)));
+        assert!(
+            ["/tenant", "/"].iter().all(|reported| expected(&root, Place::Key).is_at(reported))
+        );
     }
 }

@@ -62,3 +62,41 @@ fn the_root_is_taken_off_the_keys_in_errors() {
         assert_eq!(causes, [seen; 5], "{told} from {root}");
     }
 }
+
+/// How the response of a server with this key contradicts a set of this key at a root.
+fn mismatch(root: &str, key: &str, reported: &str) -> String {
+    let cluster = Cluster::parse(["http://a:1"]).unwrap();
+    let now = Duration::ZERO;
+    let request = Set::new(key, "v").with_root(root.parse::<Key>().unwrap());
+    let mut exchange = Exchange::new(request, cluster.route(), Policy::default().into(), 1, now);
+    assert!(matches!(exchange.poll(now), Action::Send { .. }));
+    exchange.handle(now, Event::Head(http::Response::new(()).into_parts().0));
+    let body = format!(r#"{{"action":"set","node":{{"key":"{reported}","modifiedIndex":7}}}}"#);
+    exchange.handle(now, Event::Chunk(Bytes::from(body)));
+    exchange.handle(now, Event::End);
+    match exchange.poll(now) {
+        Action::Finish(Err(error)) => match error.kind() {
+            ErrorKind::Unexpected(response) => response.mismatch.clone().unwrap(),
+            kind => panic!("{kind:?}"),
+        },
+        _ => panic!("no error"),
+    }
+}
+
+#[test]
+fn the_root_is_taken_off_the_keys_that_contradict_each_other() {
+    for (root, key, reported, own, other) in [
+        ("/r", "/a", "/r/b", "/a", "/b"),
+        ("/r", "a/", "/r/b", "/a/", "/b"),
+        ("/r/s", "/a", "/r/s", "/a", "/"),
+        ("/r", "", "/r/b", "/", "/b"),
+        ("/r", "/", "/r/b", "/", "/b"),
+        // A key outside the root has no shorter name.
+        ("/r", "/a", "/b", "/a", "/b"),
+        ("/r", "/a", "/rs/a", "/a", "/rs/a"),
+        ("/", "/a", "/r/b", "/a", "/r/b"),
+    ] {
+        let expected = format!(r#"it reports "set" of "{other}" instead of "set" of "{own}""#);
+        assert_eq!(mismatch(root, key, reported), expected, "{root} {key} {reported}");
+    }
+}
