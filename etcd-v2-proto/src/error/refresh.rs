@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::quoted;
 use crate::keys::Set;
 
 /// A refresh that erased the value of the key, because the server is older than etcd 2.3 and does not know
@@ -11,8 +12,9 @@ use crate::keys::Set;
 /// The server applied the write: the key has an empty value and the new time to live.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server erased the value of {key:?} instead of refreshing it, because it is older than etcd 2.3; \
-     restore the value on the condition of index {index}, and write the value instead of refreshing it"
+    "the server erased the value of {} instead of refreshing it, because it is older than etcd 2.3; \
+     restore the value on the condition of index {index}, and write the value instead of refreshing it",
+    quoted(.key)
 )]
 #[non_exhaustive]
 pub struct RefreshUnsupported {

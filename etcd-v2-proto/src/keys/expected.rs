@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 
-use crate::error::{ErrorKind, Unexpected};
+use crate::error::{ErrorKind, Unexpected, quoted};
 use crate::request::Document;
 
 use super::change::{Change, ChangeKind};
@@ -55,13 +55,13 @@ impl<'a> Expected<'a> {
         action: Option<&ChangeKind>,
         key: Option<&str>,
     ) -> ErrorKind {
-        let action = action.map_or("no action", ChangeKind::as_str);
         let place = if self.place == Place::Child { "a child of " } else { "" };
         let mismatch = format!(
-            "it reports {action:?} of {:?} instead of {:?} of {place}{:?}",
-            key.map_or("no key", |key| self.target.without_root(key)),
+            "it reports {} of {} instead of {:?} of {place}{}",
+            action.map_or("no action".to_owned(), |action| quoted(action.as_str())),
+            key.map_or("no key".to_owned(), |key| quoted(self.target.without_root(key))),
             self.action.as_str(),
-            self.target.given_key(),
+            quoted(&self.target.given_key()),
         );
         Unexpected::contradicting(status, mismatch).into()
     }

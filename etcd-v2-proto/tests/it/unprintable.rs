@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests, but not what they share")]
 
-use etcd_v2_proto::keys::Get;
+use std::time::Duration;
+
+use etcd_v2_proto::keys::{Get, Set};
 use etcd_v2_proto::{ConnectionError, Failure, Policy};
 
 use crate::echoes::Echo;
@@ -31,6 +33,8 @@ fn texts(text: &str) -> Vec<String> {
         Echo::new(502, format!("<html><title>{text}</title>"))
             .header("Content-Type", "text/html".to_owned()),
         Echo::new(307, "").header("Location", format!("ftp://{text}")),
+        Echo::new(200, format!(r#"{{"action":"set","node":{{"key":{quoted}}}}}"#)),
+        Echo::new(200, format!(r#"{{"action":{quoted},"node":{{"key":"/a"}}}}"#)),
     ];
     let mut texts: Vec<_> = echoes
         .into_iter()
@@ -43,6 +47,14 @@ fn texts(text: &str) -> Vec<String> {
             format!("{error} {}", error.detail().to_string().replace('\n', " "))
         })
         .collect();
+    let key = serde_json::to_string(&format!("/{}", text.replace('/', ""))).unwrap();
+    let erased = format!(
+        r#"{{"action":"update","node":{{"key":{key},"modifiedIndex":9}},"prevNode":{{"key":{key},"value":"v"}}}}"#
+    );
+    let refresh = Set::refresh(text.replace('/', ""), Duration::from_secs(9));
+    let error = Echo::new(200, erased).error_of(refresh, "hunter2", Policy::default());
+    assert!(error.refresh_unsupported().is_some(), "{error}");
+    texts.push(error.to_string());
     texts.push(ConnectionError::Tls(format!("the certificate is for {text}")).to_string());
     texts.push(Failure::after_send(format!("the proxy says {text}")).to_string());
     texts
