@@ -48,6 +48,15 @@ pub(crate) struct Broken {
     pub(crate) action: Option<String>,
     /// The key of the node, which is that of the previous node, too.
     pub(crate) key: Option<String>,
+    /// Whether it has an error code, which the success of no request has.
+    pub(crate) has_error_code: bool,
+}
+
+impl Broken {
+    /// What says nothing before that.
+    fn of_nothing(malformed: Malformed) -> Box<Self> {
+        Box::new(Self { malformed, action: None, key: None, has_error_code: false })
+    }
 }
 
 /// Decodes a whole keys answer.
@@ -59,7 +68,7 @@ pub(crate) fn decode(body: Vec<u8>) -> Result<Answer, Malformed> {
 pub(crate) fn decode_or_begin(body: Vec<u8>) -> Result<Answer, Box<Broken>> {
     if !is_addressable(body.len()) {
         let malformed = Malformed::new(0, "a document of less than 4 GiB");
-        return Err(Box::new(Broken { malformed, action: None, key: None }));
+        return Err(Broken::of_nothing(malformed));
     }
     Decoder::new(body).answer()
 }
@@ -149,6 +158,7 @@ struct Found {
     prev: Option<u32>,
     /// The key of the last node at the top level. Those of the node and of the previous node are the same.
     key: Span,
+    error_code: bool,
 }
 
 /// A directory whose children are being read; what was read of it before them is in its record.
@@ -161,7 +171,8 @@ impl Decoder {
     fn new(body: Vec<u8>) -> Self {
         // In a listing, a node rarely takes less text than this.
         let records = Vec::with_capacity(body.len() / 128 + 1);
-        let found = Found { action: Span::NONE, node: None, prev: None, key: Span::NONE };
+        let (action, key) = (Span::NONE, Span::NONE);
+        let found = Found { action, node: None, prev: None, key, error_code: false };
         Self { cursor: Cursor::new(body), records, open: Vec::new(), found }
     }
 
@@ -173,7 +184,7 @@ impl Decoder {
         let Found { action, node, prev, .. } = self.found;
         let text = self.cursor.into_text().map_err(|fault| {
             // Text of no known encoding proves nothing.
-            Box::new(Broken { malformed: fault.into(), action: None, key: None })
+            Broken::of_nothing(fault.into())
         })?;
         Ok(Answer { tree: Arc::new(Tree::new(text, self.records)), node, prev, action })
     }
@@ -185,7 +196,8 @@ impl Decoder {
             bytes.and_then(|bytes| String::from_utf8(bytes).ok())
         };
         let (action, key) = (text(found.action), text(found.key));
-        Box::new(Broken { malformed: fault.into(), action, key })
+        let has_error_code = found.error_code;
+        Box::new(Broken { malformed: fault.into(), action, key, has_error_code })
     }
 
     fn document(&mut self) -> Result<(), Fault> {
@@ -203,8 +215,7 @@ impl Decoder {
                 NODE => self.found.node = Some(self.node()?),
                 PREV_NODE => self.found.prev = Some(self.node()?),
                 ERROR_CODE => {
-                    // What is reported is an error, which is the success of no request.
-                    self.found.action = name;
+                    self.found.error_code = true;
                     return Err(Fault::new(offset, "no error code in a success"));
                 }
                 _ => self.cursor.skip()?,

@@ -76,7 +76,10 @@ impl Change {
             return Err(ErrorKind::EmptyBody);
         }
         let answer = json::decode_or_begin(body).map_err(|broken| {
-            let Broken { malformed, action, key } = *broken;
+            let Broken { malformed, action, key, has_error_code } = *broken;
+            if has_error_code {
+                return Expected::error_code(status);
+            }
             let action = action.filter(|action| !action.is_empty());
             let action = action.as_deref().map(ChangeKind::from);
             if !expected.fits(action.as_ref(), key.as_deref()) {

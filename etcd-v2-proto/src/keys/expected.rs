@@ -66,6 +66,12 @@ impl<'a> Expected<'a> {
         Unexpected::contradicting(status, mismatch).into()
     }
 
+    /// The error of a success with an error code, which etcd does not have or which comes beside a change.
+    pub(super) fn error_code(status: StatusCode) -> ErrorKind {
+        let mismatch = "it reports an error code in a success".to_owned();
+        Unexpected::contradicting(status, mismatch).into()
+    }
+
     fn allows(&self, action: &ChangeKind) -> bool {
         // Old servers call a conditional write an update if the key has to exist as well.
         action == self.action

@@ -163,6 +163,7 @@ fn a_body_with_an_error_code_is_an_error_response_whatever_its_status() {
     for header in EVIDENCE {
         let error = result(&answer(200, header, both), Set::new("/a", "v")).unwrap_err();
         assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+        assert!(error.to_string().contains("it reports an error code in a success"), "{error}");
     }
 }
 
