@@ -1,7 +1,7 @@
 //! Finds a secret in a text in whichever form a server wrote it: as it is, escaped for JSON, Go or HTML, or
 //! percent-encoded, all of it or only some letters.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// How a text begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) fn match_at(text: &[u8], secret: &[u8]) -> Match {
     // A letter may have two readings, such as `%` and `%25`: what is left to try is on a stack.
     let mut open = vec![(0, 0)];
     // Readings of backslashes meet again. Without this, their number would double with each backslash.
-    let mut tried = HashSet::new();
+    let mut tried = BTreeSet::new();
     let mut is_cut = false;
     while let Some((at, matched)) = open.pop() {
         let (rest, wanted) = (&text[at..], &secret[matched..]);
