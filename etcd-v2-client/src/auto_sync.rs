@@ -34,7 +34,7 @@ impl Client {
     /// this clone [stopped](Self::stopped_by). It goes on without the client.
     ///
     /// `report` gets what each sync came to, one after the other, on the task that carries out the future;
-    /// it must not block. A panic in it ends nothing: the panic hook tells of it, by default on the standard
+    /// it must not block. A panic in it does not end the syncing: the panic hook reports it, by default on the standard
     /// error, and `report` is called again after the next sync.
     ///
     /// ```no_run
@@ -75,13 +75,13 @@ impl Client {
     }
 }
 
-/// Reports what a sync came to. A panic of the caller's code is no reason to let the members be forgotten;
-/// the panic hook has told of it.
+/// Reports the result of a sync. A panic in the caller's code does not end the syncing; the panic hook has
+/// reported it.
 pub(crate) fn tell(
     report: &mut impl FnMut(Result<Membership, Error>),
     end: Result<Membership, Error>,
 ) {
-    // Whatever state the panic left is the caller's, who is called again with it.
+    // The closure is called again, with whatever state of the caller's the panic left behind.
     let _ = catch_unwind(AssertUnwindSafe(|| report(end)));
 }
 

@@ -140,7 +140,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the port is 0, at which nobody can listen.
+    /// Whether the port is 0, at which no server can listen.
     pub(crate) fn is_port_0(&self) -> bool {
         self.inner.authority.port_u16() == Some(0)
     }

@@ -63,7 +63,7 @@ struct Inner {
     mark: Option<Mark>,
     /// Whether the call asked more seldom than it would have.
     was_held_back: bool,
-    /// As whom it was sent, where that is what the error is about.
+    /// The user that the request was sent as, where that is what the error is about.
     login: Option<String>,
 }
 

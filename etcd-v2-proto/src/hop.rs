@@ -136,7 +136,7 @@ pub(crate) fn follow(
 fn shown_location(location: &str) -> String {
     /// Enough to recognize it.
     const LONGEST: usize = 200;
-    // In other forms a parser takes them for `@`, or whoever wrote the target meant them to be one.
+    // A parser may take these forms for `@`, or the author of the target may have meant them as one.
     let plain = location.replace("%40", "@").replace(['\u{ff20}', '\u{fe6b}'], "@");
     let shown = shown(&plain);
     let is_slash = |c: char| matches!(c, '/' | '\\');

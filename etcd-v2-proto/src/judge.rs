@@ -133,8 +133,8 @@ pub(crate) fn refusal(status: StatusCode, content_type: &str, body: &[u8]) -> Ve
     Verdict { kind, outcome, ask_others }
 }
 
-/// Judges an answer of another cluster than the one that was meant. It may have carried out what it was
-/// asked for, which says nothing about the cluster that was meant.
+/// Judges a response of another cluster than the one that was meant. That cluster may have carried out the
+/// request, which says nothing about the one that was meant.
 pub(crate) fn foreign(status: StatusCode, kind: ErrorKind) -> Verdict {
     let outcome = if status.is_success() { Outcome::Unknown } else { Outcome::of_refusal(status) };
     Verdict { kind, outcome, ask_others: true }
@@ -146,8 +146,8 @@ pub(crate) fn unasked(kind: impl Into<ErrorKind>) -> Verdict {
 }
 
 /// Judges an answer whose status is a success, but whose body is of no use. `is_etcds`: etcd is known to
-/// have sent it. Otherwise anything could have, such as a login page, and nobody knows what became of the
-/// request.
+/// have sent it. Otherwise it may come from anything, such as a login page, and the outcome of the request is
+/// unknown.
 pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind, is_etcds: bool) -> Verdict {
     let is_final = match &kind {
         // What is too large here is too large elsewhere.
@@ -168,7 +168,7 @@ pub(crate) fn unreadable(purpose: Purpose, kind: ErrorKind, is_etcds: bool) -> V
 /// Whether etcd sent a success with this head, whose body cannot be decoded for this reason.
 pub(crate) fn is_etcds(meta: &Meta, why: &ErrorKind) -> bool {
     match why {
-        // It is the response to another request, of which nobody knows what became of this one.
+        // It is the response to another request, and says nothing about this one.
         ErrorKind::Unexpected(answer) if answer.mismatch.is_some() => false,
         ErrorKind::RefreshUnsupported(_) => true,
         ErrorKind::Malformed(malformed) if malformed.is_etcds() => true,
@@ -264,7 +264,7 @@ pub(crate) fn read(status: StatusCode, content_type: &str, body: &[u8]) -> Error
     unexpected(status, content_type, body)
 }
 
-/// What a member says to a question that only the leader answers.
+/// What a member responds to a request that only the leader serves.
 const NOT_LEADER: &str = "not current leader";
 
 /// Whether a client error says that the same request may succeed another time: a request that came too

@@ -34,7 +34,7 @@
 //!
 //! Whoever has the head has been answered by a leader, and is left only by those that are dead.
 //!
-//! What is left is told why, by an [`AbandonReason`]: the error of the attempt says the same.
+//! An [`AbandonReason`] says why an attempt is abandoned. It is in the error of the attempt.
 //!
 //! *All* are those that were under way when the probe began: nobody is left who has not waited for as long
 //! as the probe. Each is told once.

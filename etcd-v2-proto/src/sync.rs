@@ -245,7 +245,7 @@ fn judge(url: &str, route: &Route, policy: &Policy) -> Result<Endpoint, String> 
     let told_by = route.endpoint(0);
     let knows = |is_such: &dyn Fn(&Endpoint) -> bool| route.endpoints().iter().any(is_such);
     if endpoint.is_port_0() && !knows(&Endpoint::is_port_0) {
-        return Err(format!("{endpoint} has port 0, at which nobody listens"));
+        return Err(format!("{endpoint} has port 0, at which no server can listen"));
     }
     let place = endpoint.place();
     let odd = match place {

@@ -13,17 +13,18 @@
 //! | checking | a change | idle |
 //! | waiting, checking | silence, of a member that lags behind | looking whether the index went back |
 //! | waiting, checking | silence | idle |
+//! | waiting | the history is gone, but not beyond what is known | looking where the store is |
 //! | waiting | the history is gone, for a single key | looking whether the key was touched |
 //! | waiting, checking | the history is gone | yield the gap, idle |
 //! | looking | the key, or that there is none | yield the gap if there is one, idle |
 //! | waiting | no change, for the second time here | yield the gap, idle |
-//! | waiting, checking, looking | all members are of another cluster | idle |
+//! | waiting, checking, looking | all members are of another cluster | idle; from the third time on resting |
 //! | waiting, checking, looking | failed for good, or stopped | yield the error, over |
-//! | waiting | the history is gone, but not beyond what is known | looking where the store is |
 //! | waiting | no head in time, of a stream | idle, without streams from now on |
 //! | waiting | no head in time | looking whether the endpoints respond |
 //! | idle | a removal may be hidden | identifying, or looking whether the key was removed |
-//! | identifying | any end | idle |
+//! | identifying | stopped | yield the error, over |
+//! | identifying | any other end | idle |
 //! | idle | no progress for a few requests | resting |
 //! | waiting, checking, looking | ended empty | resting |
 //! | waiting, checking, looking | failed for now | yield the error, resting |
@@ -243,7 +244,7 @@ impl Watch {
         }
     }
 
-    /// An endpoint was asked for its version.
+    /// A request for the version of an endpoint ended.
     fn identified(
         &mut self,
         now: Duration,
@@ -311,8 +312,8 @@ impl Watch {
         let Some(index) = change.index().filter(|index| Some(*index) > after) else {
             return self.failed(now, None, misplaced());
         };
-        let is_told = self.wait.relevance(change) == Relevance::Wanted;
-        let gap = self.place.check(index, is_told);
+        let is_wanted = self.wait.relevance(change) == Relevance::Wanted;
+        let gap = self.place.check(index, is_wanted);
         self.backoff.skip();
         (State::Idle, gap.map(|gap| Err(gap.into())))
     }
@@ -404,7 +405,7 @@ impl Watch {
             Question::WasTouched(to) if matches!(error.kind(), ErrorKind::TooLarge { .. }) => {
                 (State::Idle, Some(Err(self.place.lose(to).into())))
             }
-            // Whoever has no right to read is told so.
+            // Without the right to read, the error of the read is the one that helps.
             Question::IsAlive { .. } | Question::WhereIsIt(_) if is_foreign || is_final(&error) => {
                 self.failed(now, None, error)
             }
@@ -588,7 +589,7 @@ impl Conversation for Watch {
     }
 }
 
-/// How long a stream may take to begin: it is asked for while the watch is up to date, so its head comes at
+/// How long a stream may take to begin: it is requested while the watch is up to date, so its head comes at
 /// once unless something in between holds it back.
 const STREAM_HEAD: Duration = Duration::from_secs(1);
 

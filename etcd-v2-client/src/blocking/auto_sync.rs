@@ -35,8 +35,8 @@ impl Client {
     /// [`AutoSync`] is dropped, or the interrupt of this clone [stopped](Self::stopped_by). It goes on without
     /// the client.
     ///
-    /// `report` gets what each sync came to, one after the other, on that thread. A panic in it ends
-    /// nothing: the panic hook tells of it, by default on the standard error, and `report` is called again
+    /// `report` gets what each sync came to, one after the other, on that thread. A panic in it does not
+    /// end the thread: the panic hook reports it, by default on the standard error, and `report` is called again
     /// after the next sync.
     ///
     /// ```no_run

@@ -197,7 +197,7 @@ methods! {
 
     /// Renews the time to live of a file or directory, in whole seconds, rounded up, and notifies no watcher.
     ///
-    /// It has no condition, so it also extends a key that somebody else created meanwhile. To keep a lock or a lease,
+    /// It has no condition, so it also extends a key that another client created meanwhile. To keep a lock or a lease,
     /// refresh by the index: see [`Set::refresh`].
     fn refresh(key: impl Into<String>, ttl: Duration) -> Change = Set::refresh(key, ttl);
 

@@ -237,7 +237,7 @@ fn in_brackets(cause: &str) -> String {
     if cause.is_empty() { String::new() } else { format!(" ({})", printable(cause)) }
 }
 
-/// The index of the store, unless the store was not asked.
+/// The index of the store, if the store was read at all.
 fn at(index: u64) -> String {
     if index == 0 { String::new() } else { format!(" [index {index}]") }
 }

@@ -1,4 +1,4 @@
-//! As whom a request was sent that was not allowed.
+//! The user of a request that was not allowed.
 
 use std::sync::Arc;
 

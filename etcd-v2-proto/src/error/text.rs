@@ -1,7 +1,7 @@
 //! How texts of servers are shown: on one line, without anything that is invisible or that changes how the
 //! text around it is read.
 
-/// A text of a server, in which everybody who writes keys has a say, too. Everything that does not print is
+/// A text of a server, parts of which any client may have written as keys or values. Everything that does not print is
 /// escaped: control characters, line ends of Unicode, direction marks and overrides, zero-width and
 /// unassigned characters.
 pub(crate) fn printable(text: &str) -> String {

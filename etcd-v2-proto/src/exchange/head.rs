@@ -20,7 +20,7 @@ pub(super) struct Head {
     pub(super) content_type: String,
     /// Whether the body is encoded, such as by gzip, though no request allows that.
     pub(super) is_encoded: bool,
-    /// How long an error response asks to be left alone.
+    /// For how long an error response asks for no further request (`Retry-After`).
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ impl Head {
     }
 }
 
-/// The same with the type of the answer, where that was not known to the one who decoded it.
+/// The same with the content type of the response, where the decoder did not know it.
 pub(super) fn with_type(mut kind: ErrorKind, content_type: String) -> ErrorKind {
     if let ErrorKind::Unexpected(answer) = &mut kind
         && answer.content_type.is_empty()

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(asked(503, &[("Retry-After", " 0 ")]), Some(0));
         assert_eq!(asked(503, &[("Retry-After", "99999999999999999999999")]), Some(60));
         assert_eq!(asked(503, &[NOW, later]), Some(3));
-        assert_eq!(asked(503, &[later]), None, "nobody knows when that is");
+        assert_eq!(asked(503, &[later]), None, "it is unknown when that is");
         assert_eq!(asked(503, &[later, ("Date", "soon")]), None);
         let before = ("Retry-After", "Sun, 06 Nov 1994 08:00:00 GMT");
         assert_eq!(asked(429, &[NOW, before]), Some(0));

@@ -109,7 +109,7 @@ impl Turns {
                 return Next::Nobody;
             }
             if !self.policy.allows_pass_after(self.purpose, self.pass) {
-                // What was certainly rejected may be sent again to who asked for that.
+                // What was certainly rejected may be sent again to an endpoint that sent `Retry-After`.
                 let first = self.resting.iter().min_by_key(|(_, until)| *until);
                 match first.filter(|_| self.policy.passes.is_none()) {
                     Some((at, _)) => next = *at,

@@ -116,7 +116,7 @@ impl Set {
     ///   behind a later one. It then sets the expiry back to its own, earlier one. On three members, a refresh
     ///   that was abandoned after 1 s set the expiry back by 4.0 s behind a later, acknowledged one. By the index
     ///   this cannot happen: the later refresh changes the index, so the late one fails with code 101.
-    /// - **Without a condition**, the same can happen, and the refresh also extends a key that somebody else created
+    /// - **Without a condition**, the same can happen, and the refresh also extends a key that another client created
     ///   after yours had expired. The response then has the value of the other one.
     ///
     /// Watchers are not notified, but each refresh takes one of the 1000 places in the history that watchers depend

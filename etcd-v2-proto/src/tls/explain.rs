@@ -17,7 +17,7 @@ use crate::tls::verifier::Flaw;
 /// client, so this is for the errors of the first read, too. `None` for all other errors.
 ///
 /// It never says that the server speaks no TLS: what is not TLS on a connection that was secured may come from
-/// somebody in between.
+/// an attacker on the way.
 #[must_use]
 pub fn explain(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
     chain(error).find_map(|error| error.downcast_ref::<Error>()).map(in_words)

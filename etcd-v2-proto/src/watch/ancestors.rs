@@ -64,7 +64,7 @@ impl Ancestors {
 
     /// This endpoint accepted a wait for what comes after that index, when its store was at the index `head`.
     pub(super) fn accept(&mut self, now: Duration, endpoint: &Endpoint, after: u64, head: u64) {
-        // What a member that lags behind will find cannot be told yet.
+        // It is not known yet what a member that lags behind will find.
         if head < after {
             return;
         }

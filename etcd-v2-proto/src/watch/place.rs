@@ -189,7 +189,7 @@ impl Place {
         }
     }
 
-    /// A wait with this head told a change that comes after all others; `is_reported` unless it is skipped.
+    /// A wait with this head brought a change that comes after all others; `is_reported` unless it is skipped.
     pub(super) fn tell(&mut self, index: u64, head: &Meta, is_reported: bool) {
         let before = self.after.max(head.etcd_index).unwrap_or_default();
         if index > before.saturating_add(1)
@@ -210,15 +210,15 @@ impl Place {
         self.reached = self.reached.max(index);
     }
 
-    /// This is the next change in a stretch that has to be looked through; `told` unless no open wait
-    /// would have been told of it.
-    pub(super) fn check(&mut self, index: u64, told: bool) -> Option<Gap> {
+    /// This is the next change in a stretch that has to be looked through; `is_wanted` if an open wait would
+    /// have reported it.
+    pub(super) fn check(&mut self, index: u64, is_wanted: bool) -> Option<Gap> {
         let doubt = self.doubt.as_mut()?;
         if index >= doubt.until {
             self.doubt = None;
             return None;
         }
-        if !told || self.reported.binary_search(&index).is_ok() {
+        if !is_wanted || self.reported.binary_search(&index).is_ok() {
             doubt.after = doubt.after.max(index);
             return None;
         }

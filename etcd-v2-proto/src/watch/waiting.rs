@@ -60,7 +60,7 @@ pub(super) enum Turn {
     Silent,
     /// It came to nothing.
     Failed(Error),
-    /// The version of an endpoint was asked for.
+    /// A request for the version of an endpoint ended.
     Identified(Result<Version, Error>),
     /// Nothing is open.
     Due,
