@@ -29,7 +29,7 @@ use crate::cluster::Detour;
 use crate::conversation::{Action, Cause, Conversation, Event};
 use crate::error::{Code, Error, ErrorKind, EtcdError, Invalid, Outcome};
 use crate::exchange::Exchange;
-use crate::keys::{Change, Get, Mark, Relevance, Wait, previous_index};
+use crate::keys::{Change, Get, Mark, Wait, previous_index};
 use crate::monitor::Pending;
 use crate::request::{Document, Encoded, Request};
 use crate::start::Start;
@@ -174,7 +174,7 @@ impl Resolve {
         let Some(index) = change.index().filter(|index| *index > after) else {
             return self.end(mark);
         };
-        let concerns = mark.wait(after).relevance(&change) == Relevance::Wanted;
+        let concerns = mark.wait(after).is_certainly_for(&change);
         if mark.is_of(&change) {
             self.several |= self.found.is_some();
             self.found = Some((change, document));

@@ -293,6 +293,13 @@ impl ChangeKind {
     pub const fn is_removal(&self) -> bool {
         matches!(self, Self::Delete | Self::CompareAndDelete | Self::Expire)
     }
+
+    /// Whether a server that does this may report that. Old servers call a conditional write an update if the
+    /// key has to exist as well.
+    #[inline]
+    pub(super) fn may_be_reported_as(&self, reported: &Self) -> bool {
+        reported == self || (*self == Self::CompareAndSwap && *reported == Self::Update)
+    }
 }
 
 impl From<&str> for ChangeKind {

@@ -89,7 +89,7 @@ impl Mark {
     pub(crate) fn is_of(&self, change: &Change) -> bool {
         let Some(node) = change.node() else { return false };
         let guarded = self.guard.is_none_or(|guard| previous_index(change) == Some(guard));
-        guarded && *change.kind() == self.kind && self.is_like(node)
+        guarded && self.kind.may_be_reported_as(change.kind()) && self.is_like(node)
     }
 
     fn is_like(&self, node: Node<'_>) -> bool {

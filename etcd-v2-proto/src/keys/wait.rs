@@ -130,6 +130,15 @@ impl Wait {
         if is_removal && own.starts_with(key) { Relevance::Skipped } else { Relevance::Foreign }
     }
 
+    /// Whether an event is one to wait for, without a doubt. Under another prefix, the removal of another key may
+    /// be that of a directory above, or not.
+    pub(crate) fn is_certainly_for(&self, event: &Change) -> bool {
+        self.relevance(event) == Relevance::Wanted
+            && (!self.target.has_prefix()
+                || event.key().is_some_and(|key| self.target.is_at(key))
+                || (self.recursive && !event.kind().is_removal()))
+    }
+
     /// The same wait for as many changes as will come.
     pub(crate) const fn streaming(mut self) -> Self {
         self.streaming = true;

@@ -145,7 +145,11 @@ pub(super) fn request(text: &str) -> Result<Asked, String> {
         ["set", key, value, "if", old] => Call::new(Set::new(key, value).if_value(old)),
         ["set", key, value, "at", at] => Call::new(Set::new(key, value).if_index(index(at)?)),
         ["create", key, value] => Call::new(Set::create(key, value)),
+        ["set", key, value, "at", at, "under", prefix] => {
+            Call::new(Set::new(key, value).if_index(index(at)?).with_prefix(prefix))
+        }
         ["update", key, value] => Call::new(Set::update(key, value)),
+        ["update", key, value, "at", at] => Call::new(Set::update(key, value).if_index(index(at)?)),
         ["push", key, value] => Call::new(Push::new(key, value)),
         ["delete", key] => Call::new(Delete::new(key)),
         ["delete", key, "if", old] => Call::new(Delete::new(key).if_value(old)),
