@@ -1,5 +1,7 @@
 //! A watch of everything in a store in which nearly all changes are of hidden keys. Time is virtual.
 
+#![expect(clippy::unwrap_used, reason = "the lint knows tests, but not what they share")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
