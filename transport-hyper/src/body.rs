@@ -25,8 +25,6 @@ pub(crate) struct Body {
     source: Source,
     /// Whether the timer of the connection is set for the piece that is awaited now.
     is_timed: bool,
-    /// How many bytes there may be between two pieces.
-    max_framing: usize,
     /// How many pieces were taken since the task has yielded.
     in_a_row: u32,
 }
@@ -59,7 +57,6 @@ impl Body {
         connection: Box<Connection>,
         pool: &Arc<Pool>,
         version: Version,
-        max_framing: usize,
     ) -> Self {
         let source = if version == Version::HTTP_11 {
             Source::Kept(connection, Arc::clone(pool))
@@ -68,7 +65,7 @@ impl Body {
             // with headers of its own.
             Source::Last(connection)
         };
-        let mut body = Self { incoming, source, is_timed: false, max_framing, in_a_row: 0 };
+        let mut body = Self { incoming, source, is_timed: false, in_a_row: 0 };
         body.begin_count();
         body.look_for_the_end();
         body
@@ -109,13 +106,14 @@ impl Body {
 
     /// Whether chunk sizes, their extensions or trailers go on without any data.
     fn is_framing_endless(&mut self) -> bool {
-        let limit = self.max_framing;
-        self.source.connection().is_some_and(|connection| connection.has_received_more_than(limit))
+        let is_endless =
+            |connection: &mut Connection| connection.has_received_more_than(connection.max_head);
+        self.source.connection().is_some_and(is_endless)
     }
 
     #[cold]
-    fn endless_framing(&self) -> Failure {
-        let limit = self.max_framing;
+    fn endless_framing(&mut self) -> Failure {
+        let limit = self.source.connection().map_or(0, |connection| connection.max_head);
         Failure::after_send(format!(
             "the server sent more than {limit} bytes of chunk sizes, extensions or trailers without data"
         ))
@@ -182,8 +180,9 @@ impl AsyncBody for Body {
             let frame = match self.poll_frame(context) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending if self.is_framing_endless() => {
+                    let failure = self.endless_framing();
                     self.source = Source::Broken;
-                    return Poll::Ready(Err(self.endless_framing()));
+                    return Poll::Ready(Err(failure));
                 }
                 Poll::Pending => {
                     self.in_a_row = 0;

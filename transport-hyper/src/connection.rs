@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     pub(crate) runtime: Handle,
     /// For the limits of the answers.
     pub(crate) timer: Timer,
+    /// How many bytes the head of an answer may have, and what frames its body, from piece to piece.
+    pub(crate) max_head: usize,
     /// Which process made it.
     process: u32,
     socket: Arc<SocketState>,
@@ -97,6 +99,7 @@ impl Connection {
             origin,
             runtime,
             timer,
+            max_head: 0,
             process,
             socket,
             received_before,
@@ -206,14 +209,13 @@ impl Connection {
         self.sender.try_send_request(request)
     }
 
-    /// Waits for the head of the answer, of up to `max_head` bytes.
+    /// Waits for the head of the answer.
     ///
     /// # Errors
     /// When there is none.
     pub(crate) fn answer<F: Future<Output = Outcome>>(
         &mut self,
         mut sent: Pin<&mut F>,
-        max_head: usize,
     ) -> impl Future<Output = Result<Response<Incoming>, Box<Unanswered>>> {
         poll_fn(move |context| {
             let end = self.poll(context);
@@ -226,8 +228,8 @@ impl Connection {
                 (Poll::Ready(Err(error)), end) => Poll::Ready(Err(Unanswered::told(error, end))),
                 // hyper gives an answer before it ends; should it ever not, nothing is waited for.
                 (Poll::Pending, Poll::Ready(end)) => Poll::Ready(Err(Unanswered::untold(end))),
-                (Poll::Pending, Poll::Pending) if self.has_received_more_than(max_head) => {
-                    Poll::Ready(Err(Unanswered::endless(max_head)))
+                (Poll::Pending, Poll::Pending) if self.has_received_more_than(self.max_head) => {
+                    Poll::Ready(Err(Unanswered::endless(self.max_head)))
                 }
                 (Poll::Pending, Poll::Pending) => Poll::Pending,
             }

@@ -158,7 +158,7 @@ pub struct HyperTransport {
     pool: Arc<Pool>,
     reach: Arc<Reach>,
     epoch: Instant,
-    /// How many bytes the head of an answer may have, and what frames its body, from piece to piece.
+    /// How many bytes the head of an answer may have.
     max_head: usize,
 }
 
@@ -202,11 +202,10 @@ impl HyperTransport {
         runtime: Handle,
     ) -> Result<Answer, Failure> {
         let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
+        connection.max_head = self.max_head;
         patience.socket = Some(connection.socket());
         let mut sent = pin!(connection.send(request));
-        let answer = patience
-            .wait(Step::Answer, pin!(connection.answer(sent.as_mut(), self.max_head)))
-            .await?;
+        let answer = patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
         match answer {
             Ok(response) => Ok(self.answer(connection, response, patience)),
             Err(unanswered) => Err(match unanswered.unwritten {
@@ -225,7 +224,7 @@ impl HyperTransport {
     ) -> Answer {
         connection.timer = patience.timer;
         let (head, incoming) = response.into_parts();
-        let body = body::Body::new(incoming, connection, &self.pool, head.version, self.max_head);
+        let body = body::Body::new(incoming, connection, &self.pool, head.version);
         (head, Box::new(body))
     }
 }
@@ -272,9 +271,8 @@ impl AsyncTransport for HyperTransport {
                 patience.timer = mem::take(&mut connection.timer);
                 patience.socket = Some(connection.socket());
                 let mut sent = pin!(connection.send(request));
-                let answer = patience
-                    .wait(Step::Answer, pin!(connection.answer(sent.as_mut(), self.max_head)))
-                    .await?;
+                let answer =
+                    patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
                 match answer {
                     Ok(response) => return Ok(self.answer(connection, response, patience)),
                     Err(unanswered) => {

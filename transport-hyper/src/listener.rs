@@ -135,7 +135,10 @@ mod tests {
         let (sender, speaker) = handshake(stream).await.unwrap();
         let origin =
             Origin { scheme: Scheme::HTTP, authority: Authority::from_static("etcd.test") };
-        (server, Connection::new(origin, Handle::current(), socket, sender, Box::pin(speaker)))
+        let speaker = Box::pin(speaker);
+        let mut connection = Connection::new(origin, Handle::current(), socket, sender, speaker);
+        connection.max_head = 1024;
+        (server, connection)
     }
 
     fn request() -> Request<Outgoing> {
@@ -152,7 +155,7 @@ mod tests {
         for number in 0..3 {
             {
                 let mut sent = pin!(connection.send(request()));
-                let mut answer = pin!(connection.answer(sent.as_mut(), MAX_HEAD));
+                let mut answer = pin!(connection.answer(sent.as_mut()));
                 assert!(answer.as_mut().poll(&mut context).is_pending());
                 assert_eq!(woken.times(), number, "handing it over wakes nobody");
                 assert!(server.read(&mut [0; 1024]).await.unwrap() > 0);
@@ -174,15 +177,14 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let response = {
             let mut sent = pin!(connection.send(request()));
-            let mut answer = pin!(connection.answer(sent.as_mut(), MAX_HEAD));
+            let mut answer = pin!(connection.answer(sent.as_mut()));
             assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             server.write_all(head).await.unwrap();
             answer.await.ok().unwrap()
         };
         let limits = Limits { max_idle: 1, max_idle_per_origin: 1, idle_timeout: None };
         let pool = Arc::new(Pool::new(limits));
-        let mut body =
-            Body::new(response.into_body(), connection, &pool, Version::HTTP_11, MAX_HEAD);
+        let mut body = Body::new(response.into_body(), connection, &pool, Version::HTTP_11);
         let woken = Arc::<Woken>::default();
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);
@@ -199,6 +201,4 @@ mod tests {
         assert_eq!(woken.times(), 4);
         assert!(format!("{pool:?}").contains("idle: 1"));
     }
-
-    const MAX_HEAD: usize = 1024;
 }

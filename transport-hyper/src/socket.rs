@@ -193,11 +193,12 @@ impl<S: Write + Unpin> AsyncWrite for Socket<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
+            // One that has ended need not be ended.
             Stream::Tcp(tcp, _) => {
-                let end = SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write);
-                // The server was faster.
-                let is_over = |error: &io::Error| error.kind() == io::ErrorKind::NotConnected;
-                Poll::Ready(if end.as_ref().is_err_and(is_over) { Ok(()) } else { end })
+                Poll::Ready(match SockRef::from(tcp.as_ref()).shutdown(Shutdown::Write) {
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                    ended => ended,
+                })
             }
             Stream::Other(other) => pinned(other)?.poll_shutdown(context),
         }

@@ -89,7 +89,8 @@ impl<'a> Expected<'a> {
     #[inline]
     fn is_reported_as(&self, reported: &str) -> bool {
         // Nearly all keys are given and reported in the same form.
-        (reported == self.target.text() && self.target.root().is_none()) || self.has_segments_of(reported)
+        (reported == self.target.text() && self.target.root().is_none())
+            || self.has_segments_of(reported)
     }
 
     fn has_segments_of(&self, reported: &str) -> bool {
