@@ -92,8 +92,8 @@ pub(crate) fn set(_: &TcpStream, _: Option<Duration>) {}
 const MAX_SMALL: usize = 8 << 10;
 
 // Other systems have no such option.
-#[cfg(test)]
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use std::future::poll_fn;
     use std::io::{Read as _, Write as _};
