@@ -206,6 +206,7 @@ impl Connection {
         request: Request<Outgoing>,
     ) -> impl Future<Output = Outcome> + use<> {
         self.begin_count();
+        self.socket.begin_request();
         self.sender.try_send_request(request)
     }
 

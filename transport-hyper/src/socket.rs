@@ -45,6 +45,8 @@ pub(crate) struct SocketState {
     received: AtomicUsize,
     /// Whether to read what is there, even if the runtime has not heard of it.
     is_direct: AtomicBool,
+    /// Whether nothing of the present request was written yet.
+    is_new_request: AtomicBool,
 }
 
 impl<S: Read + Write + Unpin + 'static> Socket<S> {
@@ -66,6 +68,7 @@ impl<S: Read + Write + Unpin + 'static> Socket<S> {
             allowance: AtomicUsize::new(usize::MAX),
             received: AtomicUsize::new(0),
             is_direct: AtomicBool::new(false),
+            is_new_request: AtomicBool::new(false),
         };
         TokioIo::new(Self { stream, state: Arc::new(state) })
     }
@@ -92,6 +95,20 @@ impl SocketState {
     /// Begins the next turn of reading and writing.
     pub(crate) fn begin_turn(&self) {
         self.allowance.store(TURN, Ordering::Relaxed);
+    }
+
+    /// The next bytes that are written are the first ones of a request.
+    pub(crate) fn begin_request(&self) {
+        self.is_new_request.store(true, Ordering::Relaxed);
+    }
+
+    // There is one writer, so nothing is lost between loading and storing.
+    fn take_new_request(&self) -> bool {
+        let is_new = self.is_new_request.load(Ordering::Relaxed);
+        if is_new {
+            self.is_new_request.store(false, Ordering::Relaxed);
+        }
+        is_new
     }
 
     /// Does something for which all counts that the socket holds by now.
@@ -130,12 +147,11 @@ impl<S: Read + Unpin> AsyncRead for Socket<S> {
         }
         let before = buffer.filled().len();
         match stream {
-            Stream::Tcp(tcp, user_timeout) => {
+            Stream::Tcp(tcp, _) => {
                 let is_direct = state.is_direct.load(Ordering::Relaxed);
-                if !is_direct || !read_now(tcp.as_ref(), buffer)? {
+                if !is_direct || !read_now(tcp.as_ref(), buffer).map_err(explained)? {
                     ready!(Pin::new(&mut *tcp).poll_read(context, buffer)).map_err(explained)?;
                 }
-                user_timeout.note_read(tcp.as_ref());
             }
             Stream::Other(other) => ready!(pinned(other)?.poll_read(context, buffer))?,
         }
@@ -150,9 +166,13 @@ impl<S: Write + Unpin> AsyncWrite for Socket<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
+        let Self { stream, state } = &mut *self;
+        match stream {
             Stream::Tcp(tcp, user_timeout) => {
                 let tcp = tcp.as_ref();
+                if state.take_new_request() {
+                    user_timeout.begin_request(tcp);
+                }
                 let sent = send(tcp, context, |socket| socket.send_with_flags(bytes, FLAGS));
                 user_timeout.note_written(tcp, sent)
             }
@@ -172,9 +192,13 @@ impl<S: Write + Unpin> AsyncWrite for Socket<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
+        let Self { stream, state } = &mut *self;
+        match stream {
             Stream::Tcp(tcp, user_timeout) => {
                 let tcp = tcp.as_ref();
+                if state.take_new_request() {
+                    user_timeout.begin_request(tcp);
+                }
                 let sent =
                     send(tcp, context, |socket| socket.send_vectored_with_flags(slices, FLAGS));
                 user_timeout.note_written(tcp, sent)
@@ -249,6 +273,7 @@ fn send(
     target_os = "linux",
     target_os = "netbsd",
     target_os = "openbsd",
+    target_os = "solaris",
 ))]
 const FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(not(any(
@@ -259,6 +284,7 @@ const FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
     target_os = "linux",
     target_os = "netbsd",
     target_os = "openbsd",
+    target_os = "solaris",
 )))]
 const FLAGS: std::ffi::c_int = 0;
 
