@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 /// Tries the addresses in their order: the next one at once after a failure, and beside the earlier ones when these
@@ -64,6 +65,8 @@ pub(crate) async fn connect(address: SocketAddr) -> io::Result<(TcpStream, Socke
 /// the socket to itself.
 pub(crate) fn refuse_itself(stream: TcpStream) -> io::Result<TcpStream> {
     if stream.local_addr()? == stream.peer_addr()? {
+        // A reset frees the port at once, for the server that may be about to start.
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         return Err(io::Error::new(io::ErrorKind::ConnectionRefused, TO_ITSELF));
     }
     Ok(stream)

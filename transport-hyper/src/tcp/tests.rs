@@ -8,13 +8,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_v2_proto::{AsyncTransport, Cause, Interrupt, Stage, Timing};
-use http::{Request, Uri};
+use http::Request;
+#[cfg(target_os = "linux")]
+use http::Uri;
+#[cfg(target_os = "linux")]
+use socket2::{Domain, Socket, Type};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
+#[cfg(target_os = "linux")]
 use tower_service::Service;
 
 use crate::HyperTransport;
-use crate::tcp::race::{connect, race, refuse_itself};
+use crate::tcp::race::race;
+#[cfg(target_os = "linux")]
+use crate::tcp::race::{connect, refuse_itself};
 use crate::tcp::{Resolver, TcpConnector};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -51,8 +58,6 @@ fn listener() -> (TcpListener, SocketAddr) {
 /// An address that answers nothing, as long as the sockets are kept.
 #[cfg(target_os = "linux")]
 fn silent(address: SocketAddr) -> (impl Sized, SocketAddr) {
-    use socket2::{Domain, Socket, Type};
-
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&address.into()).unwrap();
     socket.listen(0).unwrap();
@@ -275,6 +280,9 @@ async fn a_socket_that_was_connected_to_itself_counts_as_refused() {
         let failure = refuse_itself(stream).unwrap_err();
         assert_eq!(failure.kind(), io::ErrorKind::ConnectionRefused);
         assert!(failure.to_string().contains("nothing listens there"), "{failure}");
+        // The port is free at once, even for a server that does not set SO_REUSEADDR.
+        let server = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        server.bind(&address.into()).unwrap();
     }
     let (_open, open) = listener();
     assert!(connect(open).await.is_ok());
