@@ -277,7 +277,8 @@ impl AsyncTransport for HyperTransport {
                     Ok(response) => return Ok(self.answer(connection, response, patience)),
                     Err(unanswered) => {
                         let Unanswered { unwritten, reason } = *unanswered;
-                        // The connection was dead.
+                        // The connection was dead. Its socket closes now.
+                        patience.socket = None;
                         request =
                             unwritten.ok_or_else(|| self.reach.head_limits.after_send(reason))?;
                     }
