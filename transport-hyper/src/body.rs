@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::failure;
+use crate::patience::LATE_TURNS;
 use crate::pool::Pool;
 
 /// Reads an answer and gives its connection back at the end; dropped earlier, it closes it.
@@ -92,9 +93,14 @@ impl Body {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(connection) = self.source.connection() else { return Poll::Ready(None) };
-        let _ = connection.read_directly(|connection| connection.poll(context));
-        self.poll_frame(context)
+        for _ in 0..LATE_TURNS {
+            let Some(connection) = self.source.connection() else { return Poll::Ready(None) };
+            let _ = connection.read_directly(|connection| connection.poll(context));
+            if let Poll::Ready(frame) = self.poll_frame(context) {
+                return Poll::Ready(frame);
+            }
+        }
+        Poll::Pending
     }
 
     /// Begins to count what comes between two pieces.

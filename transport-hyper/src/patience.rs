@@ -126,4 +126,4 @@ impl Step {
 }
 
 /// How many turns of reading a last look takes at most.
-const LATE_TURNS: usize = 4;
+pub(crate) const LATE_TURNS: usize = 4;
