@@ -22,7 +22,7 @@ mod security;
 mod tests;
 mod verifier;
 
-pub use explain::{explain, explain_handshake};
+pub use explain::{explain, explain_begun_handshake, explain_handshake};
 /// The version of rustls that the settings are for.
 pub use rustls;
 pub use security::Security;

@@ -37,6 +37,20 @@ pub fn explain_handshake(error: &(dyn StdError + 'static)) -> Option<ConnectionE
     })
 }
 
+/// Says what an error of the handshake means when the server has already sent something of TLS.
+///
+/// It never advises to go on without TLS.
+#[must_use]
+pub fn explain_begun_handshake(error: &(dyn StdError + 'static)) -> Option<ConnectionError> {
+    explain(error).or_else(|| {
+        let how = chain(error).find_map(|error| error.downcast_ref().and_then(ending))?;
+        Some(ConnectionError::Tls(format!(
+            "the server {how} the connection in the middle of the TLS handshake: it may refuse the client \
+             without saying why"
+        )))
+    })
+}
+
 fn in_words(error: &Error) -> ConnectionError {
     ConnectionError::Tls(match error {
         Error::InvalidCertificate(error) => of_certificate(error),
