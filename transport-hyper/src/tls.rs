@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use etcd_v2_proto::Invalid;
 use etcd_v2_proto::tls::rustls::ClientConfig;
 use etcd_v2_proto::tls::rustls::pki_types::ServerName;
-use etcd_v2_proto::tls::{Security, explain, explain_handshake};
+use etcd_v2_proto::tls::{Security, explain, explain_begun_handshake, explain_handshake};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,6 +17,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::connect::BoxError;
 use crate::plain::is_closed_by_peer;
+use crate::tls::greeting::Greeting;
+
+mod greeting;
 
 /// A secured connection that is to be.
 pub(crate) struct Session {
@@ -43,12 +46,17 @@ impl Session {
         S: Read + Write + Unpin,
     {
         let connector = TlsConnector::from(self.config);
-        match connector.connect(self.name, TokioIo::new(stream)).await {
+        let stream = Greeting::new(TokioIo::new(stream));
+        match connector.connect(self.name, stream).into_fallible().await {
             Ok(stream) => Ok(Secured { stream: TokioIo::new(stream), deaf: None }),
-            Err(error) => Err(match explain_handshake(&error) {
-                Some(words) => words.into(),
-                None => error.into(),
-            }),
+            Err((error, stream)) => {
+                let explained = if stream.is_tls() {
+                    explain_begun_handshake(&error)
+                } else {
+                    explain_handshake(&error)
+                };
+                Err(explained.map_or_else(|| error.into(), Into::into))
+            }
         }
     }
 }
@@ -60,7 +68,7 @@ pub(crate) fn in_words(error: BoxError) -> BoxError {
 
 /// A secured stream.
 pub(crate) struct Secured<S: Read + Write + Unpin> {
-    stream: TokioIo<TlsStream<TokioIo<S>>>,
+    stream: TokioIo<TlsStream<Greeting<TokioIo<S>>>>,
     /// Why nothing can be written any more.
     deaf: Option<io::Error>,
 }
@@ -74,7 +82,7 @@ impl<S: Read + Write + Unpin> Secured<S> {
         &mut self,
         context: &mut Context<'_>,
         write: impl FnOnce(
-            Pin<&mut TokioIo<TlsStream<TokioIo<S>>>>,
+            Pin<&mut TokioIo<TlsStream<Greeting<TokioIo<S>>>>>,
             &mut Context<'_>,
         ) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {

@@ -6,9 +6,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use etcd_v2_proto::{Cause, Interrupt, Stage, Timing};
+use rustls::version::TLS12;
 use transport_hyper::HyperTransport;
 
-use crate::certificates::{Trusted, authority};
+use crate::certificates::{Trusted, authority, transport};
 use crate::clock::Clock;
 use crate::connectors::Slow;
 use crate::server::{Peer, Server};
@@ -250,5 +251,41 @@ async fn plain_bytes_after_the_handshake_never_lead_to_the_advice_to_use_http() 
             let text = failure.to_string();
             assert!(!text.contains("http://"), "{text}");
         }
+    }
+}
+
+/// A server that sends the first records of its handshake, and then something else.
+fn breaks_off(then: &'static str) -> (Server, etcd_v2_proto::tls::Tls) {
+    let authority = authority();
+    let config = authority.for_hosts(&["127.0.0.1"]).unwrap().server(&[&TLS12], None).unwrap();
+    let server = Server::start(move |peer| {
+        let hello = peer.read_once();
+        let mut tls = rustls::ServerConnection::new(config.clone()).unwrap();
+        tls.read_tls(&mut &*hello).unwrap();
+        tls.process_new_packets().unwrap();
+        let mut records = Vec::new();
+        tls.write_tls(&mut records).unwrap();
+        // The record of ServerHello, or the whole flight of which it is a part.
+        peer.write(records);
+        if then.is_empty() {
+            peer.finish();
+        }
+        peer.write(then);
+    });
+    (server, authority.tls())
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_never_leads_to_advice_to_use_http() {
+    for (then, expected) in [
+        ("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "something that is not TLS came"),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "something that is not TLS came"),
+        ("", "the connection in the middle of the TLS handshake"),
+    ] {
+        let (server, tls) = breaks_off(then);
+        let failure = failure(&transport(tls), put_at(&server.url_by("https", "/"))).await;
+        assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
+        let text = failure.to_string();
+        assert!(text.contains(expected) && !text.contains("http://"), "{text}");
     }
 }
