@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use etcd_v2_proto::tls::rustls::Error;
 use etcd_v2_proto::tls::rustls::client::ClientConnection;
-use etcd_v2_proto::tls::{Security, explain, explain_handshake};
+use etcd_v2_proto::tls::{Security, explain, explain_begun_handshake, explain_handshake};
 
 use crate::call::Call;
 use crate::socket::Socket;
@@ -38,7 +38,14 @@ impl Session {
         let mut session = Self { socket, tls };
         match call.while_shaking_hands(|call| session.shake_hands(call)) {
             Ok(()) => Ok(session),
-            Err(error) => Err(explain_handshake(&error).map_or(error, io::Error::other)),
+            Err(error) => {
+                let explained = if session.tls.protocol_version().is_some() {
+                    explain_begun_handshake(&error)
+                } else {
+                    explain_handshake(&error)
+                };
+                Err(explained.map_or(error, io::Error::other))
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! Handshakes that come to nothing: the wrong port, no answer, no time.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use etcd_v2_proto::{BlockingTransport, Cause, Interrupt, Stage, Timing};
+use rustls::version::TLS12;
+use xtask::certificates::Authority;
 
 use crate::certificates::{Trusted, authority};
 use crate::server::Server;
@@ -177,4 +179,36 @@ fn a_failed_handshake_leaves_the_transport_as_it_was() {
     let transport = authority.transport();
     assert_eq!(failure(&transport, put(&server.url("/"), "v")).stage(), Stage::BeforeSend);
     assert_eq!(ask(&transport, put(&server.url("/"), "v")).unwrap().1, "ok");
+}
+
+/// A server that sends the first records of its handshake, and then something else.
+fn breaks_off(then: &'static str) -> (Server, Authority) {
+    let authority = authority();
+    let config = authority.for_hosts(&["127.0.0.1"]).unwrap().server(&[&TLS12], None).unwrap();
+    let server = Server::start(move |mut peer| {
+        let hello = peer.read_once_raw();
+        let mut tls = rustls::ServerConnection::new(config.clone()).unwrap();
+        tls.read_tls(&mut &*hello).unwrap();
+        tls.process_new_packets().unwrap();
+        let mut records = Vec::new();
+        tls.write_tls(&mut records).unwrap();
+        records.extend_from_slice(then.as_bytes());
+        peer.stream.write_all(&records).unwrap();
+    });
+    (server, authority)
+}
+
+#[test]
+fn handshake_that_breaks_off_never_leads_to_advice_to_use_http() {
+    for (then, expected) in [
+        ("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "something that is not TLS came"),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "something that is not TLS came"),
+        ("", "the connection in the middle of the TLS handshake"),
+    ] {
+        let (server, authority) = breaks_off(then);
+        let failure = failure(&authority.transport(), put(&secured(&server), "v"));
+        assert_eq!((failure.stage(), failure.cause()), (Stage::BeforeSend, Cause::Broken));
+        let text = failure.to_string();
+        assert!(text.contains(expected) && !text.contains("http://"), "{text}");
+    }
 }
