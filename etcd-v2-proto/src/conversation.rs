@@ -340,6 +340,10 @@ impl fmt::Display for Failure {
                     "the leader changed while the request waited for its response, which may be lost with \
                      the old leader",
                 )?,
+                Some(AbandonReason::OtherLeader) => f.write_str(
+                    "most endpoints name another leader than this one: the member is cut off from its peers, so \
+                     the request may never take effect",
+                )?,
                 _ => f.write_str(
                     "the endpoint did not answer a probe: the server is hung or down, or out of reach",
                 )?,

@@ -54,6 +54,9 @@ pub enum AbandonReason {
     },
     /// The leader changed while the request was waiting. What was sent to the old one may be lost.
     LeaderChanged,
+    /// Most endpoints named another leader than this one, twice. So its member is cut off from its peers: a leader
+    /// that is does not step down before etcd 3.0.
+    OtherLeader,
 }
 
 /// Keeps a function registered that breaks a blocked call; see [`Interrupt::on_interrupt`].

@@ -14,6 +14,9 @@
 //! - watches at it are idle, once in each [`Policy::watch_probe`], however many there are;
 //! - it said that it has no leader and somebody waits for it, every half second, and so are the other
 //!   endpoints then, until one of them has a leader.
+//! - an endpoint that somebody waits for names a leader: then one other endpoint is probed, to compare the leaders
+//!   that they name. That is done after each probe for a late head, and once in ten [`Policy::watch_probe`] for idle
+//!   watches. If the two disagree, all endpoints are probed again half a second later.
 //!
 //! No endpoint is probed more than twice within a second, and none while answers come in time and no
 //! watch is idle. Other reads have short limits of their own and are no affair of it. Quorum reads are meant
@@ -25,12 +28,18 @@
 //! | no leader | writes are left when they have taken [`Policy::no_leader`] in all: what was sent to a leader that is gone is never answered |
 //! | alive again after that, or led by another one than before | the same; and writes that were sent before are left after half a second |
 //! | no leader again, while another endpoint has one | all are left |
+//! | another leader than one other endpoint names; half a second later still the same leader, while a majority of all endpoints names the other one | all that have waited since before the first disagreement are left: the member is cut off from its peers |
+//! | another leader than a minority of the endpoints names, or fewer than three endpoints are known | nothing: a leader that is cut off looks the same |
 //! | dead, and nobody has heard from it since the probe began | all are left |
 //! | unclear, or dead, but that was noticed late | nothing |
 //!
 //! A probe takes [`Policy::probe`] at most. But an endpoint that is slow to answer others, being far away
 //! or busy, gets four times as long as the slowest of its latest answers took, and one of which nobody has had an
 //! answer yet gets four times the limit.
+//!
+//! A leader that is cut off from its peers does not step down before etcd 3.0, and names itself for as long as that
+//! lasts. That is why leaders are compared. Members disagree for a moment during each election, too; so the same
+//! disagreement has to be found twice. Members of different clusters are not compared.
 //!
 //! Whoever has the head has been answered by a leader, and is left only by those that are dead.
 //!
@@ -66,6 +75,7 @@
 //! # Ok::<(), etcd_v2_proto::Invalid>(())
 //! ```
 
+mod disagreement;
 mod entry;
 mod member;
 mod probe;
@@ -77,6 +87,7 @@ pub use probe::{Liveness, Probe};
 use std::mem;
 use std::time::Duration;
 
+use self::disagreement::Disagreement;
 use self::entry::{AGAIN, Entry, Phase};
 use self::member::Member;
 use crate::endpoint::Endpoint;
@@ -137,6 +148,8 @@ pub struct Monitor {
     free: Vec<usize>,
     members: Vec<Member>,
     leaving: Vec<(Interrupt, AbandonReason)>,
+    /// The endpoints with which the one that is being probed is compared.
+    comparing: Vec<Endpoint>,
 }
 
 impl Monitor {
@@ -215,12 +228,14 @@ impl Monitor {
                 self.leaving.push(entry.leave(reason));
             }
         }
+        self.settle_disagreements(endpoints);
         if !self.leaving.is_empty() {
             return Duty::Leave(mem::take(&mut self.leaving));
         }
         self.forget(now);
         match self.first_due(endpoints) {
             Some((at, endpoint)) if at <= now => {
+                self.begin_comparisons(now, &endpoint, endpoints);
                 let limit = self.limit(&endpoint);
                 self.member(&endpoint).ask(now, limit);
                 Duty::Probe { endpoint, limit }
@@ -243,8 +258,8 @@ impl Monitor {
         let is_without_leader = matches!(found, Liveness::NoLeader);
         let before = self.members[at].vacancy;
         let is_left = match found {
-            Liveness::Alive { leader } => {
-                self.members[at].is_led(began, leader);
+            Liveness::Alive { leader, cluster } => {
+                self.members[at].is_led(began, leader, cluster);
                 false
             }
             Liveness::NoLeader => {
@@ -263,6 +278,7 @@ impl Monitor {
         }
         let (reign, is_vacant) = (member.reign, member.vacancy.is_some());
         let vacancy = before.or(member.vacancy).map(|vacancy| vacancy.since);
+        self.compare(endpoint);
         for entry in self.entries.iter_mut().flatten() {
             if entry.is_left || entry.since > began || entry.endpoint != *endpoint {
                 continue;
@@ -320,6 +336,7 @@ impl Monitor {
             let is_wanted = self.waiting().any(|entry| entry.endpoint == member.endpoint);
             // Whoever comes next finds out anew.
             member.vacancy = member.vacancy.filter(|_| is_wanted);
+            member.disagreement = member.disagreement.take().filter(|_| is_wanted);
             is_wanted || !member.is_stale(now)
         });
         self.members = members;
@@ -332,15 +349,26 @@ impl Monitor {
             let member = self.known(&entry.endpoint);
             let last = member.and_then(|member| member.last);
             let vacancy = member.and_then(|member| member.vacancy);
+            let disagreed = member.and_then(|member| member.disagreement.as_ref());
+            let repeat = disagreed.map(Disagreement::again);
             let again = last.filter(|_| vacancy.is_some()).map(|last| last.saturating_add(AGAIN));
             let own = entry.due(last).into_iter().chain(again).min();
-            let own = own.map(|due| (due, &entry.endpoint));
+            let own = repeat.filter(|_| last < repeat).or(own).map(|due| (due, &entry.endpoint));
+            let others = || endpoints.iter().filter(|other| **other != entry.endpoint);
             // Somebody else may have a leader.
-            let others = vacancy.iter().flat_map(|vacancy| {
-                let others = endpoints.iter().filter(|other| **other != entry.endpoint);
-                others.filter_map(|other| Some((self.due_elsewhere(other, vacancy.since)?, other)))
+            let led = vacancy.iter().flat_map(|vacancy| {
+                others()
+                    .filter_map(|other| Some((self.due_elsewhere(other, vacancy.since)?, other)))
             });
-            for (due, endpoint) in own.into_iter().chain(others) {
+            let repeats = repeat.into_iter().flat_map(|repeat| {
+                let is_due = move |other: &&Endpoint| {
+                    self.known(other).and_then(|it| it.last) < Some(repeat)
+                };
+                others().filter(is_due).map(move |other| (repeat, other))
+            });
+            let comparison = self.comparison_due(entry, endpoints);
+            let all = own.into_iter().chain(led).chain(repeats).chain(comparison);
+            for (due, endpoint) in all {
                 let at = self.known(endpoint).map_or(due, |member| member.not_before(due));
                 if first.is_none_or(|(first, _)| at < first) {
                     first = Some((at, endpoint));

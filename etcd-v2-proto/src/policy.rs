@@ -85,11 +85,19 @@ pub struct Policy {
     /// the body of a write or of such a read be silent, before the endpoint is [probed](crate::monitor),
     /// which tells whether it is worth to wait on. 250 milliseconds. `None` probes nobody for being late: a
     /// server that hangs is waited for until the limits above.
+    ///
+    /// Where the client has three endpoints or more, one other endpoint is probed as well, after each of these probes, to
+    /// find out whether it names another leader: that is how a leader is noticed that is cut off from its peers and does
+    /// not step down, before etcd 3.0. A write leaves such a leader after about a second.
     pub late: Option<Duration>,
     /// How often an endpoint is probed while watches at it are idle, however many. Every second, and never
     /// more than twice a second. `None` probes nobody for that. By default, then, a watch has
     /// left a member that hangs, or that the network has lost, after one and a half seconds, and one that is
     /// cut off from the others two seconds after that one has noticed it.
+    ///
+    /// Where the client has three endpoints or more, one other endpoint is probed once in ten times this long, by default
+    /// one request in 10 seconds, to find out whether it names another leader. A watch leaves a leader that is cut
+    /// off and does not step down (before etcd 3.0) within 12 seconds, if a majority of the endpoints names another one.
     pub watch_probe: Option<Duration>,
     /// The longest that a probe of a fast endpoint takes, connecting included; without an answer by then
     /// it is left. 250 milliseconds. It is more, up to eight times as much, where answers were slow of
@@ -156,7 +164,8 @@ pub struct Policy {
     ///
     /// A member that was cut off knows it after the election timeout, by default one to two seconds. Until
     /// then it answers as if nothing had happened; only a [quorum read](Consistency::Quorum) is proof
-    /// against that.
+    /// against that. A leader before etcd 3.0 never knows it, and is taken at its word here: only while it is
+    /// [waited for](Self::late) is it compared with other endpoints.
     pub require_leader: bool,
     /// How many redirects in a row are followed. 10.
     pub max_redirects: u32,

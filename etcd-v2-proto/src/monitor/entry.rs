@@ -117,6 +117,26 @@ impl Entry {
         })
     }
 
+    /// When another endpoint is to be probed after its own one named a leader in a probe that began at that time:
+    /// at once if it is late, seldom if it is idle. `compared` is when that was last done for this endpoint.
+    pub(super) fn comparison_due(
+        &self,
+        named: Duration,
+        compared: Option<Duration>,
+    ) -> Option<Duration> {
+        match self.phase {
+            Phase::Proposing | Phase::Opening => {
+                let is_late = named >= self.since.saturating_add(self.patience.late?);
+                (is_late && compared < Some(named)).then_some(named)
+            }
+            Phase::Reading => None,
+            Phase::Idle => {
+                let pause = self.patience.idle?.saturating_mul(COMPARE);
+                Some(compared.max(Some(self.since))?.saturating_add(pause))
+            }
+        }
+    }
+
     /// Takes note of what a probe found `now`, in which `reign` of the endpoint; `vacancy` is since when there
     /// had been no leader, and `is_vacant` whether there is still none.
     pub(super) fn note(
@@ -170,6 +190,9 @@ impl Patience {
 
 /// How long after there is a leader again an answer may still be on its way.
 const SETTLED: Duration = Duration::from_millis(500);
+
+/// After how many probes on behalf of idle watches another endpoint is probed as well.
+const COMPARE: u32 = 10;
 
 /// How long after a probe the next one follows while somebody is late.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);

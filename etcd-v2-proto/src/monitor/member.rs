@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::disagreement::Disagreement;
 use crate::endpoint::Endpoint;
+use crate::request::ClusterId;
 
 /// An endpoint that has been asked something of late.
 #[derive(Debug)]
@@ -21,9 +23,17 @@ pub(super) struct Member {
     pub(super) led: Option<Duration>,
     /// Who leads, as far as that was said.
     leader: Option<String>,
+    /// When the last probe began that named the leader.
+    named: Option<Duration>,
+    /// The cluster that its last response was from, if it said so.
+    cluster: Option<ClusterId>,
     /// How many times another one began to lead, or nobody did.
     pub(super) reign: u32,
     pub(super) vacancy: Option<Vacancy>,
+    /// When another endpoint was last probed to compare it with this one.
+    pub(super) compared: Option<Duration>,
+    /// Whether another endpoint names another leader.
+    pub(super) disagreement: Option<Disagreement>,
 }
 
 /// That an endpoint says that there is no leader.
@@ -46,8 +56,12 @@ impl Member {
             heard: None,
             led: None,
             leader: None,
+            named: None,
+            cluster: None,
             reign: 0,
             vacancy: None,
+            compared: None,
+            disagreement: None,
         }
     }
 
@@ -79,13 +93,32 @@ impl Member {
     }
 
     /// A probe that began then says that there is a leader.
-    pub(super) fn is_led(&mut self, began: Duration, leader: Option<String>) {
+    pub(super) fn is_led(
+        &mut self,
+        began: Duration,
+        leader: Option<String>,
+        cluster: Option<ClusterId>,
+    ) {
+        self.cluster = cluster;
+        if leader.is_some() {
+            self.named = Some(began);
+        }
         let is_known = self.leader.is_some() && leader.is_some();
         if is_known && self.leader != leader {
             self.reign = self.reign.wrapping_add(1);
         }
         self.leader = leader.or_else(|| self.leader.take());
         (self.led, self.vacancy) = (Some(began), None);
+    }
+
+    /// The leader, if its last probe named one.
+    pub(super) fn named_leader(&self) -> Option<&str> {
+        self.leader.as_deref().filter(|_| self.named.is_some() && self.named == self.last)
+    }
+
+    /// Whether both may be members of one cluster, as far as they say which they belong to.
+    pub(super) fn may_be_peer_of(&self, other: &Self) -> bool {
+        self.cluster.zip(other.cluster).is_none_or(|(own, other)| own == other)
     }
 
     /// It says now that there is no leader; returns how many times in a row.

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Invalid};
 use crate::exchange::Exchange;
 use crate::members::Leader;
 use crate::policy::Policy;
-use crate::request::{Document, Encoded, Request};
+use crate::request::{ClusterId, Document, Encoded, Request};
 
 /// What a probe finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Liveness {
     Alive {
         /// The identity of the member that it takes for the leader, if it says so.
         leader: Option<String>,
+        /// The cluster that the response is from, if it says so.
+        cluster: Option<ClusterId>,
     },
     /// It answers that it has no leader.
     NoLeader,
@@ -127,7 +129,10 @@ impl Request for Question {
     fn decode(&self, document: Document) -> Result<Liveness, ErrorKind> {
         Ok(match document.status {
             StatusCode::SERVICE_UNAVAILABLE => Liveness::NoLeader,
-            _ => Liveness::Alive { leader: Leader.decode(document).ok().map(|leader| leader.id) },
+            _ => Liveness::Alive {
+                cluster: document.meta.cluster_id,
+                leader: Leader.decode(document).ok().map(|leader| leader.id),
+            },
         })
     }
 }
@@ -142,7 +147,7 @@ fn judge(error: &Error) -> Liveness {
         },
         ErrorKind::TimedOut => Liveness::Dead,
         ErrorKind::Stopped | ErrorKind::Invalid(_) => Liveness::Unclear,
-        _ => Liveness::Alive { leader: None },
+        _ => Liveness::Alive { leader: None, cluster: None },
     }
 }
 

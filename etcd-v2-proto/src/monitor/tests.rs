@@ -1,5 +1,6 @@
 //! The monitor, on its own.
 
+mod disagreements;
 mod elections;
 
 use super::*;
@@ -61,7 +62,11 @@ impl Play {
     }
 
     fn alive(&mut self, at: u64, endpoint: usize, leader: &str) {
-        self.learn(at, endpoint, Liveness::Alive { leader: Some(leader.to_owned()) });
+        self.learn(
+            at,
+            endpoint,
+            Liveness::Alive { leader: Some(leader.to_owned()), cluster: None },
+        );
     }
 }
 
@@ -121,6 +126,10 @@ fn a_late_write_has_its_endpoint_probed_every_half_second_and_waits_while_that_i
     for at in (350..6900).step_by(500) {
         assert_eq!(play.next(at), "probe a within 250");
         play.alive(at + 1, 0, "1");
+        // Another one, too, to compare the leaders that they name.
+        let other = if (at - 350) % 1000 == 0 { (1, "b") } else { (2, "c") };
+        assert_eq!(play.next(at + 1), format!("probe {} within 250", other.1));
+        play.alive(at + 1, other.0, "1");
         assert_eq!(play.next(at + 1), "rest 499");
     }
     assert_eq!(interrupt.take(), None);
@@ -140,6 +149,8 @@ fn everybody_at_a_dead_endpoint_is_told_to_leave_once() {
     assert_eq!(play.next(500), "leave 2");
     assert_eq!((write.take(), watch.take()), (UNRESPONSIVE, UNRESPONSIVE));
     assert_eq!((other.take(), late.take()), (None, None), "they have not waited for that long");
+    assert_eq!(play.next(501), "probe c within 250", "to compare it with the second one");
+    play.alive(501, 2, "1");
     assert_eq!(play.next(501), "probe a within 250", "for the one who came later");
     play.learn(751, 0, Liveness::Dead);
     assert_eq!(play.next(751), "leave 1");

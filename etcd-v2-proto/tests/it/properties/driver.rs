@@ -115,8 +115,9 @@ pub(crate) fn event(says: &[u8], doing: Doing, now: &mut Duration) -> Option<Eve
         7 => Event::Failed(Failure::timed_out(stage)),
         8 => {
             let reason = match how & 6 {
-                0 | 4 => Reason::Stopped,
+                0 => Reason::Stopped,
                 2 => Reason::Leave(AbandonReason::LeaderChanged),
+                4 => Reason::Leave(AbandonReason::OtherLeader),
                 _ => Reason::Leave(AbandonReason::NoLeader { waited: *now }),
             };
             Event::Failed(Failure::interrupted(stage, reason))

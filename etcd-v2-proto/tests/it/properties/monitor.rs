@@ -86,6 +86,8 @@ struct World {
     attempts: BTreeMap<u64, Attempt>,
     begun: u64,
     probes: [Vec<Duration>; ENDPOINTS],
+    /// What each endpoint answered to which probe, as far as it answered.
+    found: [Vec<(Duration, Kind)>; ENDPOINTS],
 }
 
 impl World {
@@ -100,6 +102,7 @@ impl World {
             attempts: BTreeMap::new(),
             begun: 0,
             probes: [const { Vec::new() }; ENDPOINTS],
+            found: [const { Vec::new() }; ENDPOINTS],
         }
     }
 
@@ -211,10 +214,13 @@ impl World {
             assert!(self.now - before >= Duration::from_secs(1), "a third one within a second");
         }
         probes.push(self.now);
+        let began = self.now;
         let found = match self.kinds[at] {
             // Those that do not answer may take up all of the time.
             _ if self.now > until => Liveness::Unclear,
-            Kind::Alive(leader) => Liveness::Alive { leader: Some(leader.to_string()) },
+            Kind::Alive(leader) => {
+                Liveness::Alive { leader: Some(leader.to_string()), cluster: None }
+            }
             Kind::NoLeader => Liveness::NoLeader,
             Kind::Dead => {
                 self.now += limit;
@@ -222,6 +228,9 @@ impl World {
             }
             Kind::Unclear => Liveness::Unclear,
         };
+        if matches!(found, Liveness::Alive { .. } | Liveness::NoLeader) {
+            self.found[at].push((began, self.kinds[at]));
+        }
         self.monitor.learn(self.now, endpoint, found);
     }
 
@@ -240,14 +249,37 @@ impl World {
                 Kind::NoLeader => !(attempt.is_proposal && attempt.has_head),
                 Kind::Alive(_) | Kind::Unclear => false,
             };
-            assert!(election || reason, "{:?}, after {waited:?}", self.kinds[at]);
+            let outvoted = told == AbandonReason::OtherLeader;
+            assert!(election || reason || outvoted, "{:?}, after {waited:?}", self.kinds[at]);
             match told {
                 AbandonReason::NoLeader { waited: told } => assert!(told <= waited, "{told:?}"),
                 AbandonReason::LeaderChanged => assert!(election),
+                AbandonReason::OtherLeader => {
+                    assert!(is_outvoted(at, &self.found), "{:?}", self.found);
+                    assert!(waited >= SETTLED && !(attempt.is_proposal && attempt.has_head));
+                }
                 _ => assert!(matches!(self.kinds[at], Kind::Dead)),
             }
         }
     }
+}
+
+/// Whether this endpoint has named the same leader for half a second, and the two others name the same other one.
+fn is_outvoted(at: usize, found: &[Vec<(Duration, Kind)>; ENDPOINTS]) -> bool {
+    let last = |at: usize| found[at].last().map(|(_, kind)| *kind).filter(is_named);
+    let others: Vec<_> = (0..ENDPOINTS).filter(|other| *other != at).map(last).collect();
+    let same: Vec<_> =
+        found[at].iter().rev().take_while(|(_, kind)| Some(*kind) == last(at)).collect();
+    let is_twice = same[0].0 - same[same.len() - 1].0 >= SETTLED;
+    last(at).is_some()
+        && is_twice
+        && others[0].is_some()
+        && others[0] == others[1]
+        && others[0] != last(at)
+}
+
+const fn is_named(kind: &Kind) -> bool {
+    matches!(kind, Kind::Alive(_))
 }
 
 proptest! {
@@ -288,6 +320,41 @@ proptest! {
         world.drive(world.now + Duration::from_secs(9));
         for key in waits {
             assert_eq!(world.attempts[&key].times_left, 1, "it waits for ever");
+        }
+    }
+
+    #[test]
+    fn nothing_stays_at_an_endpoint_that_the_majority_contradicts(
+        steps in vec((step(), 0..900_u64), 1..60),
+        purposes in vec(proptest::sample::select(vec![Purpose::Write, Purpose::Wait]), 1..9),
+        cut_off in 0..ENDPOINTS,
+        head in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        for (step, pause) in steps {
+            world.take(step);
+            let until = world.now + Duration::from_millis(pause);
+            world.drive(until);
+        }
+        // What went before is over.
+        while !world.attempts.is_empty() {
+            world.take(Step::End(0, false));
+        }
+        for at in 0..ENDPOINTS {
+            world.take(Step::Turn(at, Kind::Alive(u8::from(at == cut_off))));
+        }
+        for purpose in &purposes {
+            world.take(Step::Begin(cut_off, *purpose));
+            if head && *purpose == Purpose::Wait {
+                world.take(Step::Head(world.attempts.len() - 1));
+            }
+        }
+        for other in (0..ENDPOINTS).filter(|at| *at != cut_off) {
+            world.take(Step::Begin(other, Purpose::Wait));
+        }
+        world.drive(world.now + Duration::from_secs(15));
+        for attempt in world.attempts.values() {
+            assert_eq!(attempt.times_left, u32::from(attempt.endpoint == cut_off));
         }
     }
 }

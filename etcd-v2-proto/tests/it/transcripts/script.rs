@@ -244,6 +244,7 @@ pub(super) fn events(line: &str) -> Result<Vec<Event>, String> {
             let why = match rest {
                 "without-leader" => AbandonReason::NoLeader { waited: Duration::from_secs(3) },
                 "leader-changed" => AbandonReason::LeaderChanged,
+                "other-leader" => AbandonReason::OtherLeader,
                 _ => AbandonReason::Unresponsive,
             };
             Event::Failed(Failure::interrupted(stage, Reason::Leave(why)))
