@@ -37,6 +37,7 @@
 //! | [`liveness`] | servers hang, are cut off, have no leader | probes tell, and those who wait in vain go on elsewhere |
 //! | [`stalled`] | servers begin an answer and are gone | the same; reads go on elsewhere by themselves |
 //! | [`elections`] | a leader goes, and another one comes | what was sent to the first is left; quorum reads, too |
+//! | [`cut_off_leaders`] | a leader is cut off and goes on naming itself | it is left once a majority of the endpoints names another one |
 //! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |
 //! | [`watch_silence`] | waits hear nothing, streams stall, clusters change | asked anew or elsewhere in time; gaps are told |
@@ -60,6 +61,8 @@ mod clusters;
 mod commands;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod credentials;
+#[cfg(any(feature = "hyper", feature = "ureq"))]
+mod cut_off_leaders;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod diagnoses;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
