@@ -30,7 +30,7 @@ fn follows(leader: &'static str) -> Server {
     Server::each(move |seen| match seen.line().as_str() {
         PROBE => names(leader),
         line if line.contains("wait=true") => etcd(&change("set", "/a", "1", 41)),
-        _ => plausible(seen).into(),
+        _ => plausible(seen),
     })
 }
 
