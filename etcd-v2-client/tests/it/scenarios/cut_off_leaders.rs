@@ -5,8 +5,8 @@ use etcd_v2_client::keys::{Get, Set, Wait};
 use etcd_v2_client::proto::AbandonReason;
 use etcd_v2_client::{ErrorKind, Outcome};
 
-use super::liveness::{PROBE, SOON, answering, client, probes};
-use crate::both::{Colour, GUARDED, WRITES, both, ms, timed};
+use super::liveness::{self, PROBE, SOON, answering, probes};
+use crate::both::{Colour, GUARDED, Subject, WRITES, both, ms, timed};
 use crate::server::{Server, change, etcd, plausible, response};
 
 both!(
@@ -32,6 +32,11 @@ fn follows(leader: &'static str) -> Server {
         line if line.contains("wait=true") => etcd(&change("set", "/a", "1", 41)),
         _ => plausible(seen),
     })
+}
+
+/// A client whose probes may take so long that a busy machine does not make an endpoint look dead.
+fn client(colour: Colour, servers: [&Server; 3]) -> Subject {
+    liveness::client(colour, servers).with(|policy| policy.probe = SOON)
 }
 
 fn cut_off() -> Server {
@@ -97,7 +102,11 @@ fn a_leader_that_no_majority_contradicts_is_waited_for(colour: Colour) {
         let server = cut_off();
         let others: Vec<_> = others.iter().map(|leader| follows(leader)).collect();
         let urls = [&server].into_iter().chain(&others).map(Server::url);
-        let client = colour.setup(urls).policy(|policy| policy.write_head = Some(ms(2500))).build();
+        let setup = colour.setup(urls).policy(|policy| {
+            policy.write_head = Some(ms(2500));
+            policy.probe = SOON;
+        });
+        let client = setup.build();
         let (result, took) = timed(|| client.send(Set::new("/a", "1")));
         let error = result.unwrap_err();
         assert!(error.is_timeout() && took >= ms(2500), "{took:?} {error}");
