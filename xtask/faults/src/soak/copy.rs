@@ -90,18 +90,19 @@ fn file(node: Node<'_>) -> Option<(String, File)> {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
+    use etcd_v2_client::keys::Wait;
     use etcd_v2_client::proto::{
-        Action, Cluster, Conversation, Event, Exchange, Policy,
+        Action, Cluster, Conversation, Event, Exchange, Policy, Request,
         http::{Response, StatusCode},
     };
 
     use super::*;
 
-    /// An answer with this body, as of this index.
-    fn answer(index: u64, body: &str) -> Change {
+    /// The response to a request, with this body, as of this index.
+    fn answer(request: impl Request<Output = Change>, index: u64, body: &str) -> Change {
         let route = Cluster::parse(["http://a:1"]).unwrap().route();
         let now = Duration::ZERO;
-        let mut exchange = Exchange::new(Get::new("/"), route, Arc::new(Policy::default()), 1, now);
+        let mut exchange = Exchange::new(request, route, Arc::new(Policy::default()), 1, now);
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::OK;
         head.headers_mut().insert("x-etcd-index", index.into());
@@ -127,7 +128,8 @@ mod tests {
         let dir = || r#""dir":true"#.to_owned();
         let what = value.map_or_else(dir, |value| format!(r#""value":"{value}""#));
         let node = format!(r#"{{"key":"{key}",{what},"modifiedIndex":{index},"createdIndex":1}}"#);
-        answer(index, &format!(r#"{{"action":"{action}","node":{node}}}"#))
+        let body = format!(r#"{{"action":"{action}","node":{node}}}"#);
+        answer(Wait::new("/d").recursive(), index, &body)
     }
 
     fn listed(index: u64, files: &[(&str, &str, u64)]) -> Change {
@@ -138,7 +140,8 @@ mod tests {
         });
         let nodes = nodes.collect::<Vec<_>>().join(",");
         let root = format!(r#"{{"key":"/d","dir":true,"nodes":[{nodes}]}}"#);
-        answer(index, &format!(r#"{{"action":"get","node":{root}}}"#))
+        let body = format!(r#"{{"action":"get","node":{root}}}"#);
+        answer(Get::new("/d"), index, &body)
     }
 
     #[test]
