@@ -123,11 +123,10 @@ impl Set {
     /// on. Needs etcd 2.3 or later; 2.3.0 to 2.3.5 damage their history by it.
     ///
     /// Servers before etcd 2.3 do not know the parameter. They erase the value of a file and report a
-    /// success, so the second [`if_value`](Self::if_value) finds another value and the lock is lost. The
-    /// client sees that in the response and returns
+    /// success. The client sees that in the response and returns
     /// [`RefreshUnsupported`](crate::ErrorKind::RefreshUnsupported), with a guarded write that restores the
     /// value. With such servers, write the known value again instead:
-    /// `Set::new(key, me).if_value(me).ttl(ttl)`. Watchers are notified of that.
+    /// `Set::new(key, me).if_index(index).ttl(ttl)`. Watchers are notified of that.
     ///
     /// etcd 3.5 refuses this for directories, as it does every change to one that exists: with code 300
     /// and the cause `Not a file`. Nothing has happened then ([`Rejected`](crate::Outcome::Rejected)).
