@@ -1,5 +1,5 @@
-//! A client for etcd's v2 HTTP API, asynchronous and blocking, with honest answers about what
-//! happened.
+//! A client for etcd's v2 HTTP API, asynchronous and blocking. Each error says whether
+//! the request was applied.
 //!
 //! # The async client
 //!
@@ -20,6 +20,8 @@
 //! ```
 //!
 //! # The blocking client
+//!
+//! `blocking::Client::new` needs the feature `ureq`, which is not on by default.
 //!
 //! ```no_run
 //! # #[cfg(feature = "ureq")]
