@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use crate::encoding::FORM;
 use crate::error::{ErrorKind, EtcdError, Invalid};
 use crate::keys::Mark;
 use crate::policy::Consistency;
@@ -216,11 +217,17 @@ impl Encoded {
         content_type: &'static str,
         body: impl Into<Bytes>,
     ) -> Result<Self, Invalid> {
-        let value = HeaderValue::from_maybe_shared(Bytes::from_static(content_type.as_bytes()));
-        let value = value.map_err(|_| {
-            let reason = format!("{content_type:?} cannot be the value of a header");
-            Invalid::new("content type", reason)
-        })?;
+        // Nearly all bodies are forms, whose type need not be checked each time.
+        static FORM_VALUE: HeaderValue = HeaderValue::from_static(FORM);
+        let value = if content_type == FORM {
+            FORM_VALUE.clone()
+        } else {
+            let text = Bytes::from_static(content_type.as_bytes());
+            HeaderValue::from_maybe_shared(text).map_err(|_| {
+                let reason = format!("{content_type:?} cannot be the value of a header");
+                Invalid::new("content type", reason)
+            })?
+        };
         self.body = Some((value, body.into()));
         Ok(self)
     }
