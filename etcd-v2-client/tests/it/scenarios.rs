@@ -27,7 +27,7 @@
 //! | [`clusters`] | endpoints lead to different clusters | told with both ids, unless the policy takes all |
 //! | [`proxies`] | requests go through a proxy, or not | as the builder says |
 //! | [`refusals`] | servers say no, or that they cannot | final, or asked elsewhere, by what was said |
-//! | [`backing_off`] | servers ask for patience: 408, 429, `Retry-After` | retried within the deadline, as the outcome allows |
+//! | [`backing_off`] | servers ask the client to wait: 408, 429, `Retry-After` | retried within the deadline, as the outcome allows |
 //! | [`error_texts`] | servers fail in many ways | the error names the cause, and shows no secret |
 //! | [`outages`] | nobody answers | an end in time, few attempts, all of them told |
 //! | [`diagnoses`] | something else answers, or nobody | each is named, within one deadline |
