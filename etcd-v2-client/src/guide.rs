@@ -10,4 +10,5 @@ pub mod from_go;
 pub mod hostile;
 pub mod reliability;
 pub mod speed;
+pub mod timeouts;
 pub mod watching;

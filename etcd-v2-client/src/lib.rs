@@ -105,12 +105,12 @@ pub use async_trait::async_trait;
 pub use etcd_v2_proto as proto;
 pub use etcd_v2_proto::{
     AbandonReason, Action, ApiError, AsyncBody, AsyncTransport, Attempt, BlockingBody,
-    BlockingTransport, Cause, CheckRedirect, ClusterId, Code, ConnectionError, Consistency,
-    Conversation, Credentials, CredentialsProvider, Curl, Detail, Diagnosis, Document, Doubt,
-    Encoded, Endpoint, Error, ErrorKind, EtcdError, Event, Failure, Gap, GapReason, Hook,
+    BlockingTransport, Cause, CheckRedirect, ClusterId, Code, Connected, ConnectionError,
+    Consistency, Conversation, Credentials, CredentialsProvider, Curl, Detail, Diagnosis, Document,
+    Doubt, Encoded, Endpoint, Error, ErrorKind, EtcdError, Event, Failure, Gap, GapReason, Hook,
     Interrupt, Invalid, Malformed, MapUrl, Membership, Meta, Outcome, Policy, Progress, Purpose,
-    Reason, Redirect, RedirectError, RefreshUnsupported, Request, Resolution, Stage, Start, Timing,
-    Unexpected, UserAgent, auth, diagnose, keys, members, server, stats,
+    Reason, Redirect, RedirectError, RefreshUnsupported, Request, Resolution, Stage, Start,
+    Timeout, Timing, Unexpected, UserAgent, auth, diagnose, keys, members, server, stats,
 };
 #[cfg(feature = "hyper")]
 pub use transport_hyper as hyper;

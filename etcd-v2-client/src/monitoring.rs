@@ -117,6 +117,29 @@ impl Monitoring {
     ) {
         state.has_begun = true;
         let Some(due) = state.monitor.due(ticket) else { return };
+        self.summon(shared, state, due, now);
+    }
+
+    /// Sees to it that somebody finds out whether endpoints at which requests timed out are slow or dead. Those that
+    /// are known to be dead are probed whenever the driver looks next.
+    pub(crate) fn attend_doubts(&self, shared: &Arc<Shared>) {
+        let now = self.time(Instant::now());
+        let route = shared.route();
+        let mut state = self.lock();
+        let Some(due) = state.monitor.doubts_due(now, &route) else { return };
+        state.has_begun = true;
+        self.summon(shared, state, due, now);
+    }
+
+    /// Has a driver look at that time.
+    #[inline]
+    fn summon(
+        &self,
+        shared: &Arc<Shared>,
+        mut state: MutexGuard<'_, State>,
+        due: Duration,
+        now: Duration,
+    ) {
         let summons = state.summon(due, now);
         // Neither a waker nor a transport is to find the lock taken.
         drop(state);

@@ -58,7 +58,7 @@ impl Shared {
         self.cluster().endpoints().to_vec()
     }
 
-    /// All endpoints, the ones that are asked last included, in an order that never changes.
+    /// All endpoints, the ones that are asked last included.
     pub(crate) fn all_endpoints(&self) -> Vec<Endpoint> {
         let cluster = self.cluster();
         let mut all = [cluster.endpoints(), cluster.seeds()].concat();
@@ -66,6 +66,26 @@ impl Shared {
         all.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         all.dedup();
         all
+    }
+
+    /// The endpoints as they are now.
+    pub(crate) fn route(&self) -> Route {
+        self.cluster().route()
+    }
+
+    /// The same for what begins to use them.
+    fn route_for_use(self: &Arc<Self>) -> Route {
+        let route = self.route();
+        if route.had_doubts() {
+            route.want_probes();
+            self.monitoring.attend_doubts(self);
+        }
+        route
+    }
+
+    /// Takes note of what probes found out.
+    pub(crate) fn follow_probes(&self) {
+        self.change(Cluster::follow_probes);
     }
 
     pub(crate) fn pinned(&self) -> Endpoint {
@@ -114,14 +134,14 @@ impl Shared {
         policy: &Arc<Policy>,
         begin: impl FnOnce(Start) -> C,
     ) -> Learning<C> {
-        let route = self.cluster().route();
+        let route = self.route_for_use();
         let start = Start::new(route, Arc::clone(policy), self.seed(), Duration::ZERO);
         Learning::new(begin(start), Arc::clone(self))
     }
 
     /// A watch whose lessons go back to the cluster.
     pub(crate) fn watch(self: &Arc<Self>, wait: Wait, policy: &Arc<Policy>) -> Learning<Watch> {
-        let route = self.cluster().route();
+        let route = self.route_for_use();
         let watch = Watch::new(wait, route, Arc::clone(policy), self.seed());
         Learning::new(watch, Arc::clone(self))
     }
@@ -132,7 +152,7 @@ impl Shared {
         interval: Duration,
         policy: &Arc<Policy>,
     ) -> Result<Learning<AutoSync>, Error> {
-        let route = self.cluster().route();
+        let route = self.route_for_use();
         let start = Start::new(route, Arc::clone(policy), self.seed(), Duration::ZERO);
         let sync = AutoSync::new(start, interval, self.wants_leader())?;
         Ok(Learning::new(sync, Arc::clone(self)))
@@ -214,6 +234,14 @@ impl<C: Conversation> Learning<C> {
         self.began.checked_add(now).unwrap_or(self.began)
     }
 
+    /// Takes note that an attempt failed: it may have timed out, so that its endpoint is to be probed.
+    #[cold]
+    fn failed(&self) {
+        if self.shared.route().has_doubts() {
+            self.shared.monitoring.attend_doubts(&self.shared);
+        }
+    }
+
     fn learn(&mut self, now: Duration) {
         let Some(mut detour) = self.conversation.detour(now) else { return };
         if let Some(earlier) = &self.followed {
@@ -247,7 +275,7 @@ impl<C: Lasting> Learning<C> {
     pub(crate) fn reroute(&mut self) {
         // What it advises from now on is about this route.
         self.followed = None;
-        let route = self.shared.cluster().route();
+        let route = self.shared.route_for_use();
         self.conversation.reroute(route);
     }
 }
@@ -299,8 +327,12 @@ impl<C: Conversation> Conversation for Learning<C> {
         if let Some(guard) = &mut self.guard {
             guard.hear(&self.shared, at, &event);
         }
+        let has_failed = matches!(event, Event::Failed(_) | Event::Elapsed);
         self.conversation.handle(now, event);
         self.learn(now);
+        if has_failed {
+            self.failed();
+        }
     }
 
     fn detour(&self, now: Duration) -> Option<Detour> {

@@ -10,6 +10,7 @@
 //! | an attempt of a later pass | takes one |
 //! | the same if there is none left | free, but the call rests before it: [`Policy::retry_pause`] |
 //! | an answer, be it a refusal | gives a tenth of one back, up to [`TOKENS`] |
+//! | the answer of a call that took tokens itself | gives them back: the call was slow, and the cluster is not down |
 //!
 //! They share, too, whether the cluster is down: whether a call has asked all endpoints in vain, and nobody
 //! has answered any call since.
@@ -47,6 +48,13 @@ impl Budget {
     /// threads would have to fetch again.
     pub(crate) fn give(&self) {
         let give = |left: u32| (left < TOKENS * TENTHS).then_some(left + 1);
+        let _ = self.shared.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
+    }
+
+    /// Gives so many tokens back that a call took which has its response now.
+    pub(crate) fn give_back(&self, tokens: u32) {
+        let most = TOKENS * TENTHS;
+        let give = |left: u32| Some(left.saturating_add(tokens.saturating_mul(TENTHS)).min(most));
         let _ = self.shared.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
     }
 

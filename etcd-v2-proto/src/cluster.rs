@@ -1,10 +1,14 @@
 //! The endpoints of a cluster, and what calls learn about them.
 //!
 //! All three types are plain values. A call starts from a [`Route`], a snapshot of the [`Cluster`],
-//! and reports a [`Detour`] when it found a better endpoint to begin with. Only the budget for
-//! [asking again](crate::Policy::retry_pause) is one and the same for a cluster and all its routes.
+//! and reports a [`Detour`] when it found a better endpoint to begin with. A cluster, its clones and all its routes
+//! share two things: the budget for [asking again](crate::Policy::retry_pause), and for each endpoint its response
+//! times and whether it is slow or dead.
 
 mod detour;
+mod endpoint_state;
+mod estimate;
+mod places;
 mod progress;
 mod route;
 #[cfg(test)]
@@ -12,8 +16,11 @@ mod tests;
 
 pub use detour::Detour;
 pub(crate) use detour::News;
+pub(crate) use endpoint_state::{Class, EndpointState, Expected, Standing};
 pub use progress::Progress;
 pub use route::Route;
+
+use places::Places;
 
 use std::sync::Arc;
 
@@ -39,10 +46,12 @@ pub struct Cluster {
     /// What the caller gave; never empty, never forgotten.
     seeds: Arc<[Endpoint]>,
     /// First the ring of those that are asked in turn, then the seeds that are not among them.
-    endpoints: Arc<[Endpoint]>,
+    places: Arc<Places>,
     /// How many endpoints the ring has; at least one.
     ring: usize,
     pinned: usize,
+    /// The endpoint that was pinned before a request timed out there. It is pinned again when it is fine.
+    slow_pin: Option<Endpoint>,
     login: Login,
     /// Whether the caller has given credentials together with an endpoint that is not encrypted.
     in_clear: bool,
@@ -65,14 +74,15 @@ impl Cluster {
     /// No endpoint at all, or endpoints with different user information.
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Self, ErrorKind> {
         let (seeds, credentials) = gather(endpoints)?;
-        let (endpoints, ring) = (Arc::clone(&seeds), seeds.len());
+        let (places, ring) = (Arc::new(Places::new(seeds.to_vec())), seeds.len());
         let login = credentials.map_or(Login::Nobody, Login::Fixed);
         let in_clear = !login.is_nobody() && in_clear(&seeds).is_some();
         Ok(Self {
             seeds,
-            endpoints,
+            places,
             ring,
             pinned: 0,
+            slow_pin: None,
             login,
             in_clear,
             id: None,
@@ -117,7 +127,7 @@ impl Cluster {
     /// if they are known, else the seeds.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
-        &self.endpoints[..self.ring]
+        &self.places.endpoints[..self.ring]
     }
 
     /// The endpoints that the caller gave. They are asked when no other one answers.
@@ -147,7 +157,7 @@ impl Cluster {
     /// The endpoint that is asked first.
     #[must_use]
     pub fn pinned(&self) -> &Endpoint {
-        &self.endpoints[self.pinned]
+        &self.places.endpoints[self.pinned]
     }
 
     /// As whom the cluster is asked, unless that is up to a provider.
@@ -156,8 +166,8 @@ impl Cluster {
         self.login.fixed()
     }
 
-    /// Replaces the seeds, and forgets what was learned; the pin stays where it is if that endpoint is
-    /// among the new ones. What calls learn that began before is not taken note of.
+    /// Replaces the seeds, and forgets what was learned, but for the response times of endpoints that stay; the pin
+    /// stays where it is if that endpoint is among the new ones. What calls learn that began before is not taken note of.
     ///
     /// # Errors
     /// As for [`new`](Self::new), and user information other than the present credentials or beside a
@@ -214,14 +224,18 @@ impl Cluster {
             }
         }
         self.pinned = endpoints[..size].iter().position(|own| own == self.pinned()).unwrap_or(0);
-        (self.endpoints, self.ring) = (endpoints.into(), size);
+        (self.places, self.ring) = (Arc::new(self.places.replaced(endpoints)), size);
     }
 
-    /// Whom a call asks, in order: from the pinned endpoint on, then around.
+    /// Whom a call asks, in order: from the pinned endpoint on, then around. Endpoints that are slow come after
+    /// all others, and those that are dead last.
     #[must_use]
     pub fn route(&self) -> Route {
+        let is_fine = |state: &Arc<EndpointState>| state.standing() == Standing::Fine;
+        let is_fine = self.places.states.iter().all(is_fine);
         Route {
-            endpoints: Arc::clone(&self.endpoints),
+            places: Arc::clone(&self.places),
+            order: if is_fine { None } else { Some(self.order()) },
             ring: self.ring,
             first: self.pinned,
             login: self.login.clone(),
@@ -231,6 +245,37 @@ impl Cluster {
             generation: self.generation,
             budget: self.budget.clone(),
         }
+    }
+
+    /// In which order endpoints are asked some of which are slow or dead: those that are fine first, those that are
+    /// dead last, each of them in the usual order.
+    #[cold]
+    fn order(&self) -> Arc<Vec<usize>> {
+        let (first, ring, len) = (self.pinned, self.ring, self.places.endpoints.len());
+        let mut order: Vec<_> =
+            (0..len).map(|position| route::place(position, first, ring)).collect();
+        order.sort_by_key(|at| self.places.states[*at].standing());
+        Arc::new(order)
+    }
+
+    /// Takes note of what probes found out: a pinned endpoint that was left because a request timed out there is
+    /// pinned again as soon as it is fine, and an endpoint that is dead is not pinned while there is another one that is
+    /// not. Says whether the pin moved.
+    pub fn follow_probes(&mut self) -> bool {
+        let before = self.pinned;
+        let states = &self.places.states;
+        let slow_pin = self.slow_pin.as_ref().and_then(|endpoint| self.places.position(endpoint));
+        match slow_pin.map(|at| (at, states[at].standing())) {
+            Some((at, Standing::Fine)) => (self.pinned, self.slow_pin) = (at, None),
+            // Nobody has heard from it yet.
+            Some((_, Standing::Slow | Standing::Dead)) => {}
+            None => self.slow_pin = None,
+        }
+        if states[self.pinned].standing() == Standing::Dead {
+            let first = self.places.position(self.route().endpoint(0));
+            self.pinned = first.unwrap_or(self.pinned);
+        }
+        self.pinned != before
     }
 
     /// Takes note of what a call learned: who the cluster is and how far, and where to begin the next
@@ -250,9 +295,12 @@ impl Cluster {
         if *self.pinned() != detour.from {
             return false;
         }
-        let Some(to) = self.endpoints.iter().position(|endpoint| *endpoint == detour.to) else {
+        let Some(to) = self.places.position(&detour.to) else {
             return false;
         };
+        if self.slow_pin.is_none() && self.places.states[self.pinned].standing() == Standing::Slow {
+            self.slow_pin = Some(detour.from.clone());
+        }
         self.pinned = to;
         true
     }

@@ -142,6 +142,8 @@ impl<T: fmt::Debug> fmt::Debug for Action<T> {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver has to be able to make every event")]
 pub enum Event {
+    /// The connection of the request is new. Only [`Event::Head`] follows. A driver may leave it out.
+    Connected(Connected),
     /// The head of the response is there.
     Head(http::response::Parts),
     /// A piece of the body, of any size.
@@ -157,24 +159,29 @@ pub enum Event {
     Elapsed,
 }
 
-/// The time limits of one attempt, counted from the moment of asking; `None` means no limit.
+/// The timeouts of one attempt; `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// Until the connection is made, name resolution included. Within [`head`](Self::head).
+    /// Until the connection is made, name resolution and the tunnel through a proxy included, counted from
+    /// the start of the attempt. Within [`head`](Self::head).
     pub connect: Option<Duration>,
     /// Until the TLS handshake is complete, counted from the end of connecting. Within
-    /// [`head`](Self::head).
+    /// [`head`](Self::head). See also [`handshake_after`](Self::handshake_after).
     pub handshake: Option<Duration>,
-    /// Until the head of the response is complete.
+    /// Until the head of the response is complete, counted from the start of the attempt.
     pub head: Option<Duration>,
+    /// Until the head of the response is complete, counted from the moment when the connection is ready: for
+    /// a connection that is reused, the start of the attempt. Within [`head`](Self::head). On a new
+    /// connection it is longer where connecting took long: [`response_after`](Self::response_after).
+    pub response: Option<Duration>,
 }
 
 impl Timing {
     /// Limits for connecting and for the head of the response; none for the handshake.
     #[must_use]
     pub const fn new(connect: Option<Duration>, head: Option<Duration>) -> Self {
-        Self { connect, handshake: None, head }
+        Self { connect, handshake: None, head, response: None }
     }
 
     /// The same with a limit for the TLS handshake.
@@ -182,6 +189,54 @@ impl Timing {
     pub const fn with_handshake(mut self, handshake: Option<Duration>) -> Self {
         self.handshake = handshake;
         self
+    }
+
+    /// The same with a limit for the response, counted from the moment when the connection is ready.
+    #[must_use]
+    pub const fn with_response(mut self, response: Option<Duration>) -> Self {
+        self.response = response;
+        self
+    }
+
+    /// How long the TLS handshake may take after connecting took this long: no longer than
+    /// [`handshake`](Self::handshake), and where there is a limit for the [response](Self::response), no
+    /// longer than that or four times as long as connecting took, whichever is longer. A handshake takes
+    /// one or two round trips.
+    #[must_use]
+    pub fn handshake_after(&self, connecting: Duration) -> Option<Duration> {
+        let adaptive = self.response.map(|limit| limit.max(connecting.saturating_mul(4)));
+        self.handshake.into_iter().chain(adaptive).min()
+    }
+
+    /// How long the head of the response may take, counted from the moment when the connection is ready, on
+    /// a new connection: at least three times as long as connecting took. That is the first timeout which
+    /// RFC 6298 computes from the first round trip.
+    #[must_use]
+    pub fn response_after(&self, connecting: Duration) -> Option<Duration> {
+        self.response.map(|limit| limit.max(connecting.saturating_mul(3)))
+    }
+}
+
+/// How long making a new connection took.
+///
+/// The core learns round trips from it. Without it, the time of a response on a new connection includes
+/// connecting, which makes timeouts longer than they have to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connected {
+    /// From the start of the attempt until the TCP connection was made, or the tunnel through a proxy: about
+    /// one round trip.
+    pub connecting: Duration,
+    /// From the start of the attempt until the connection was ready for the request, the TLS handshake
+    /// included.
+    pub ready: Duration,
+}
+
+impl Connected {
+    /// A connection that took this long to make, and to be ready.
+    #[must_use]
+    pub const fn new(connecting: Duration, ready: Duration) -> Self {
+        Self { connecting, ready }
     }
 }
 

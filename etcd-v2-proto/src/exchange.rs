@@ -66,6 +66,7 @@ mod patience;
 mod refused;
 mod retry_after;
 mod state;
+mod times;
 mod turns;
 mod vetting;
 
@@ -76,7 +77,7 @@ use std::time::Duration;
 
 use http::response::Parts;
 
-use crate::cluster::{Detour, Progress, Route};
+use crate::cluster::{Class, Detour, Progress, Route};
 use crate::conversation::{Action, Cause, Conversation, Event, Failure, Stage};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::framing::{Framer, Overflow, body_length};
@@ -97,6 +98,8 @@ use turns::{Next, Turns};
 pub struct Exchange<R: Request> {
     request: R,
     encoded: Encoded,
+    /// What its response times are kept for, if they say something.
+    class: Option<Class>,
     route: Route,
     policy: Arc<Policy>,
     limits: Limits,
@@ -119,12 +122,14 @@ impl<R: Request> Exchange<R> {
             Err(kind) => (Encoded::nothing(), Some(State::Failed(Error::new(kind)))),
         };
         let (purpose, auth) = (encoded.purpose, route.credentials().is_some());
+        let body = encoded.body.as_ref().map_or(0, |(_, bytes)| bytes.len());
         let mut exchange = Self {
-            limits: Limits::new(Arc::clone(&policy), purpose, auth, now),
+            limits: Limits::new(Arc::clone(&policy), purpose, auth, body, now),
             turns: Turns::new(Arc::clone(&policy), purpose, route.len(), seed, now),
             tally: Tally::new(purpose.writes()),
             learned: Learned::default(),
             state: State::Over,
+            class: Class::of(purpose),
             request,
             encoded,
             route,
@@ -171,7 +176,7 @@ impl<R: Request> Exchange<R> {
         let is_under_path = self.route.endpoint(at).has_path();
         match self.request.decode(Document { status, meta, body, is_under_path }) {
             Ok(answer) => {
-                self.route.budget().give();
+                self.turns.succeed(self.route.budget());
                 State::Answered(answer)
             }
             Err(own) => {
@@ -231,12 +236,12 @@ impl<R: Request> Exchange<R> {
         if self.limits.are_over(now) {
             return State::Failed(self.tally.too_late());
         }
-        let (left, budget) = (self.limits.left(now), self.route.budget());
+        let left = self.limits.left(now);
         let pass = self.turns.pass();
-        let next = self.turns.after(now, may_change, broke, left, budget);
+        let next = self.turns.after(now, may_change, broke, left, &self.route);
         let was_everybody_asked = self.turns.pass() > pass || matches!(next, Next::Nobody);
         if was_everybody_asked && !self.learned.is_answered {
-            budget.set_down(true);
+            self.route.budget().set_down(true);
         }
         // Where no endpoint has what was seen, consensus decides: members may lag behind, or what was seen may
         // never have been true.
@@ -244,6 +249,7 @@ impl<R: Request> Exchange<R> {
             && mem::take(&mut self.learned.was_stale)
             && let Ok(encoded) = self.request.encode_with(Consistency::Quorum)
         {
+            self.class = Class::of(encoded.purpose);
             self.encoded = encoded;
         }
         match next {
@@ -270,7 +276,7 @@ impl<R: Request> Exchange<R> {
     pub(crate) fn advance(&mut self, now: Duration) {
         let writes = self.encoded.purpose.writes();
         let waits = match self.state {
-            State::Asking { handed_out: true, .. } if writes => {
+            State::Asking { sent: Some(_), .. } if writes => {
                 self.learned.preferred = self.after_late(now).unwrap_or(self.learned.preferred);
                 self.handle(now, Event::Failed(Failure::abandoned()));
                 false
@@ -302,13 +308,13 @@ impl<R: Request> Exchange<R> {
                 Action::Send { request: question.request(&self.policy), timing }
             }
             State::Vetted { began, .. } => {
-                Action::Read { timeout: self.limits.of_vetting(now, &self.turns, *began).head }
+                let timing = self.limits.of_vetting(now, &self.turns, *began);
+                Action::Read { timeout: timing.response.into_iter().chain(timing.head).min() }
             }
-            State::Asking { hop, began, handed_out } => {
-                *handed_out = true;
-                let began = *began.get_or_insert(now);
+            State::Asking { hop, began, sent } => {
+                let (began, sent) = (*began.get_or_insert(now), *sent.get_or_insert(now));
                 let request = hop.request(&self.encoded, self.route.credentials(), &self.policy);
-                let timing = self.limits.of_attempt(now, &self.turns, began);
+                let timing = self.limits.of_attempt(now, &self.turns, began, sent);
                 Action::Send { request, timing }
             }
             State::Reading { head, body, heard, .. } => {
@@ -344,12 +350,17 @@ impl<R: Request> Conversation for Exchange<R> {
         if matches!(&event, Event::Failed(failure) if failure.cause() == Cause::Stopped) {
             self.learned.preferred = self.after_late(now).unwrap_or(self.learned.preferred);
         }
-        if matches!(
-            (&self.state, &event),
-            (State::Vetting { .. } | State::Asking { .. }, Event::Head(_))
-        ) {
-            self.learned.is_answered = true;
-            self.route.budget().set_down(false);
+        match &event {
+            Event::Connected(connected) => return self.note_connection(*connected),
+            Event::Head(head)
+                if matches!(self.state, State::Vetting { .. } | State::Asking { .. }) =>
+            {
+                self.note_response(now, head);
+            }
+            Event::Failed(failure) if failure.cause() == Cause::TimedOut => {
+                self.note_timeout(now, failure.stage());
+            }
+            _ => {}
         }
         self.state = match (mem::replace(&mut self.state, State::Over), event) {
             (State::Vetting { began, .. }, Event::Head(head)) => match self.objection(&head) {
@@ -368,15 +379,14 @@ impl<R: Request> Conversation for Exchange<R> {
             (State::Vetting { .. } | State::Vetted { .. }, Event::Failed(failure)) => {
                 self.fail(now, self.turns.position(), judge::unasked(failure))
             }
-            (State::Vetting { .. } | State::Vetted { .. }, Event::Elapsed) => {
-                let failure = Failure::timed_out(Stage::AfterSend);
-                self.fail(now, self.turns.position(), judge::unasked(failure))
-            }
             (State::Asking { hop, began, .. }, Event::Head(head))
                 if hop::is_followable(head.status) =>
             {
                 match hop::follow(&head, &hop, &self.encoded, &self.route, &self.policy) {
-                    Ok(hop) => State::Asking { hop, began, handed_out: false },
+                    Ok(hop) => {
+                        self.expect(hop.position);
+                        State::Asking { hop, began, sent: None }
+                    }
                     Err(error) => {
                         let at = self.place(&hop);
                         self.fail(now, at, Verdict::rejected(error))
@@ -387,11 +397,6 @@ impl<R: Request> Conversation for Exchange<R> {
             (State::Asking { hop, .. }, Event::Failed(failure)) => {
                 let at = self.place(&hop);
                 self.fail(now, at, judge::lost(failure, hop.long_line(&self.encoded)))
-            }
-            (State::Asking { hop, handed_out, .. }, Event::Elapsed) => {
-                let stage = if handed_out { Stage::AfterSend } else { Stage::BeforeSend };
-                let at = self.place(&hop);
-                self.fail(now, at, judge::lost(Failure::timed_out(stage), None))
             }
             (State::Reading { at, head, mut body, .. }, Event::Chunk(chunk)) => {
                 match body.push(&chunk) {
@@ -420,9 +425,17 @@ impl<R: Request> Conversation for Exchange<R> {
                     self.fail(now, at, verdict.broken_off(failure))
                 }
             }
-            (reading @ State::Reading { .. }, Event::Elapsed) => {
-                self.state = reading;
-                return self.handle(now, Event::Failed(Failure::timed_out(Stage::AfterSend)));
+            (
+                state @ (State::Vetting { .. }
+                | State::Vetted { .. }
+                | State::Asking { .. }
+                | State::Reading { .. }),
+                Event::Elapsed,
+            ) => {
+                let is_unsent = matches!(state, State::Asking { sent: None, .. });
+                let stage = if is_unsent { Stage::BeforeSend } else { Stage::AfterSend };
+                self.state = state;
+                return self.handle(now, Event::Failed(Failure::timed_out(stage)));
             }
             (State::Resting { .. }, Event::Elapsed) => self.ask(),
             (State::Resting { .. }, Event::Failed(failure)) => {

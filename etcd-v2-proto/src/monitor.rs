@@ -12,6 +12,8 @@
 //! - the head of a write, of a patient quorum read or of a wait is [late](Policy::late), or after the head of a write or
 //!   a quorum read the first piece of its body, and every half second as long as it is;
 //! - watches at it are idle, once in each [`Policy::watch_probe`], however many there are;
+//! - a request timed out there and nothing was heard from it since: at once, and if it does not answer, again after
+//!   half a second, then after twice as long each time, up to 5 seconds, as long as calls begin;
 //! - it said that it has no leader and somebody waits for it, every half second, and so are the other
 //!   endpoints then, until one of them has a leader.
 //! - an endpoint that somebody waits for names a leader: then one other endpoint is probed, to compare the leaders
@@ -19,8 +21,8 @@
 //!   watches. If the two disagree, all endpoints are probed again half a second later.
 //!
 //! No endpoint is probed more than twice within a second, and none while answers come in time and no
-//! watch is idle. Other reads have short limits of their own and are no affair of it. Quorum reads are meant
-//! where writes are named in what follows.
+//! watch is idle. Other reads have short limits of their own and are no affair of it, unless they time out. Quorum reads
+//! are meant where writes are named in what follows.
 //!
 //! | a probe finds | then |
 //! |---|---|
@@ -33,9 +35,15 @@
 //! | dead, and nobody has heard from it since the probe began | all are left |
 //! | unclear, or dead, but that was noticed late | nothing |
 //!
-//! A probe takes [`Policy::probe`] at most. But an endpoint that is slow to answer others, being far away
-//! or busy, gets four times as long as the slowest of its latest answers took, and one of which nobody has had an
-//! answer yet gets four times the limit.
+//! An endpoint that a probe finds dead is asked after all others, until a probe or another request is answered. So is one
+//! at which a request timed out and that has no leader, and for five probes one at which three requests of a kind
+//! have timed out in a row, though it answers probes. One
+//! that is alive gets its place back ([`Cluster::follow_probes`](crate::Cluster::follow_probes)).
+//!
+//! A head is late after [`Policy::late`], or after the longest time that it is expected to take, if that is longer. A
+//! probe takes [`Policy::probe`] at most, or twice the longest time that a round trip is expected to take, if that is
+//! longer; four times the limit at an endpoint that was never reached; and up to eight times the limit, doubled with
+//! each probe that fails.
 //!
 //! A leader that is cut off from its peers does not step down before etcd 3.0, and names itself for as long as that
 //! lasts. That is why leaders are compared. Members disagree for a moment during each election, too; so the same
@@ -55,24 +63,25 @@
 //! ```
 //! use std::time::Duration;
 //! use etcd_v2_proto::monitor::{Duty, Liveness, Monitor, Pending};
-//! use etcd_v2_proto::{AbandonReason, Interrupt, Policy, Purpose, Reason};
+//! use etcd_v2_proto::{AbandonReason, Cluster, Interrupt, Policy, Purpose, Reason};
 //!
 //! let ms = Duration::from_millis;
 //! let (mut monitor, policy, interrupt) = (Monitor::new(), Policy::default(), Interrupt::new());
-//! let endpoint = "http://10.0.0.1:2379".parse()?;
+//! let cluster = Cluster::parse(["http://10.0.0.1:2379"])?;
+//! let (route, endpoint) = (cluster.route(), cluster.pinned().clone());
 //! let pending = Pending::new(&endpoint, Purpose::Write, &policy);
 //!
 //! let ticket = monitor.begin(ms(0), &pending, &interrupt).unwrap();
-//! let Duty::Rest(Some(pause)) = monitor.next(ms(0), &[]) else { panic!("nothing is late") };
+//! let Duty::Rest(Some(pause)) = monitor.next(ms(0), &route) else { panic!("nothing is late") };
 //! assert_eq!(pause, ms(250));
-//! let Duty::Probe { endpoint, .. } = monitor.next(ms(250), &[]) else { panic!("it is late") };
+//! let Duty::Probe { endpoint, .. } = monitor.next(ms(250), &route) else { panic!("it is late") };
 //!
-//! monitor.learn(ms(500), &endpoint, Liveness::Dead);
-//! let Duty::Leave(interrupts) = monitor.next(ms(500), &[]) else { panic!("it is dead") };
+//! monitor.learn(ms(500), &route, &endpoint, Liveness::Dead);
+//! let Duty::Leave(interrupts) = monitor.next(ms(500), &route) else { panic!("it is dead") };
 //! interrupts.iter().for_each(|(interrupt, reason)| interrupt.abandon_attempt(*reason));
 //! assert_eq!(interrupt.take(), Some(Reason::Leave(AbandonReason::Unresponsive)));
 //! monitor.end(ms(500), ticket, false);
-//! # Ok::<(), etcd_v2_proto::Invalid>(())
+//! # Ok::<(), etcd_v2_proto::Error>(())
 //! ```
 
 mod disagreement;
@@ -90,6 +99,7 @@ use std::time::Duration;
 use self::disagreement::Disagreement;
 use self::entry::{AGAIN, Entry, Phase};
 use self::member::Member;
+use crate::cluster::{Route, Standing};
 use crate::endpoint::Endpoint;
 use crate::interrupt::{AbandonReason, Interrupt};
 use crate::policy::Policy;
@@ -105,13 +115,22 @@ pub struct Pending<'a> {
     pub purpose: Purpose,
     /// How patiently.
     pub policy: &'a Policy,
+    /// How long it is expected to take at the most, connecting included: the endpoint is not probed before.
+    pub expected: Duration,
 }
 
 impl<'a> Pending<'a> {
     /// Such an attempt.
     #[must_use]
     pub const fn new(endpoint: &'a Endpoint, purpose: Purpose, policy: &'a Policy) -> Self {
-        Self { endpoint, purpose, policy }
+        Self { endpoint, purpose, policy, expected: Duration::ZERO }
+    }
+
+    /// The same, expected to take this long at the most.
+    #[must_use]
+    pub const fn expecting(mut self, expected: Duration) -> Self {
+        self.expected = expected;
+        self
     }
 }
 
@@ -187,13 +206,19 @@ impl Monitor {
         self.entries.get(ticket.place)?.as_ref()?.due(None)
     }
 
+    /// When an endpoint is to be probed because a request timed out there, if there is one.
+    #[must_use]
+    pub fn doubts_due(&self, now: Duration, route: &Route) -> Option<Duration> {
+        self.first_doubt(now, route).map(|(due, _)| due)
+    }
+
     /// The head of the answer is there. A write or a quorum read is watched over until the first piece of its
     /// body, while a wait is idle from now on.
     pub fn head(&mut self, now: Duration, ticket: Ticket) -> Option<Ticket> {
         let entry = self.entry(&ticket)?;
-        let (endpoint, pace) = (entry.endpoint.clone(), entry.pace(now));
+        let endpoint = entry.endpoint.clone();
         entry.has_head(now);
-        self.member(&endpoint).hear(now, pace);
+        self.member(&endpoint).hear(now);
         Some(ticket)
     }
 
@@ -206,7 +231,7 @@ impl Monitor {
         }
         entry.since = now;
         let endpoint = entry.endpoint.clone();
-        self.member(&endpoint).hear(now, None);
+        self.member(&endpoint).hear(now);
         Some(ticket)
     }
 
@@ -215,28 +240,33 @@ impl Monitor {
         let Some(entry) = self.entries.get_mut(ticket.place).and_then(Option::take) else { return };
         self.free.push(ticket.place);
         if answered {
-            self.member(&entry.endpoint).hear(now, entry.pace(now));
+            self.member(&entry.endpoint).hear(now);
         }
     }
 
-    /// What has to be done now. `endpoints` are those of the cluster: if one has no leader, the others
-    /// are asked.
-    pub fn next(&mut self, now: Duration, endpoints: &[Endpoint]) -> Duty {
+    /// What has to be done now. `route` has the endpoints of the cluster: if one has no leader, the others
+    /// are asked, and those of them at which a request timed out are probed.
+    pub fn next(&mut self, now: Duration, route: &Route) -> Duty {
         for entry in self.entries.iter_mut().flatten() {
             if !entry.is_left && entry.ends().is_some_and(|end| end <= now) {
                 let reason = entry.reason(now);
                 self.leaving.push(entry.leave(reason));
             }
         }
-        self.settle_disagreements(endpoints);
+        let endpoints = sorted(route);
+        self.settle_disagreements(&endpoints);
         if !self.leaving.is_empty() {
             return Duty::Leave(mem::take(&mut self.leaving));
         }
         self.forget(now);
-        match self.first_due(endpoints) {
+        let due = self.first_due(&endpoints).into_iter().chain(self.first_doubt(now, route));
+        match due.min_by_key(|(at, _)| *at) {
             Some((at, endpoint)) if at <= now => {
-                self.begin_comparisons(now, &endpoint, endpoints);
-                let limit = self.limit(&endpoint);
+                self.begin_comparisons(now, &endpoint, &endpoints);
+                let configured = self.waiting().map(|entry| entry.patience.probe).max();
+                let state = route.state_of(&endpoint).cloned().unwrap_or_default();
+                let limit = state.probe_timeout(configured.unwrap_or_default());
+                state.begin_probe();
                 self.member(&endpoint).ask(now, limit);
                 Duty::Probe { endpoint, limit }
             }
@@ -248,13 +278,15 @@ impl Monitor {
         }
     }
 
-    /// Takes what the last probe of this endpoint found, which is over now.
-    pub fn learn(&mut self, now: Duration, endpoint: &Endpoint, found: Liveness) {
+    /// Takes what the last probe of this endpoint found, which is over now. `route` has the endpoints of the cluster,
+    /// whose state this changes; see [`Cluster::follow_probes`](crate::Cluster::follow_probes).
+    pub fn learn(&mut self, now: Duration, route: &Route, endpoint: &Endpoint, found: Liveness) {
         let Some(at) = self.members.iter().position(|member| member.endpoint == *endpoint) else {
             return;
         };
         let Some(began) = self.members[at].last else { return };
         let has_answered = matches!(found, Liveness::Alive { .. } | Liveness::NoLeader);
+        let is_dead = matches!(found, Liveness::Dead) && self.members[at].is_dead(now);
         let is_without_leader = matches!(found, Liveness::NoLeader);
         let before = self.members[at].vacancy;
         let is_left = match found {
@@ -269,12 +301,25 @@ impl Monitor {
                 };
                 vacancy.times > 1 && self.members.iter().any(is_led)
             }
-            Liveness::Dead => self.members[at].is_dead(now),
+            Liveness::Dead => is_dead,
             Liveness::Unclear => false,
         };
         let member = &mut self.members[at];
         if has_answered {
-            member.hear(now, Some(now.saturating_sub(began)));
+            member.hear(now);
+        }
+        if let Some(state) = route.state_of(endpoint) {
+            let is_doubtful = state.standing() != Standing::Fine;
+            // Where requests keep timing out, it is given another chance after a while only.
+            let is_known_to_hang = member.failures < CHANCE && state.keeps_timing_out();
+            if is_dead || (is_doubtful && (is_without_leader || (has_answered && is_known_to_hang)))
+            {
+                member.failures = member.failures.saturating_add(1);
+                state.fail();
+            } else if has_answered {
+                member.failures = 0;
+                state.recover();
+            }
         }
         let (reign, is_vacant) = (member.reign, member.vacancy.is_some());
         let vacancy = before.or(member.vacancy).map(|vacancy| vacancy.since);
@@ -319,16 +364,6 @@ impl Monitor {
         &mut self.members[at]
     }
 
-    /// How long a probe of this endpoint may take.
-    fn limit(&self, endpoint: &Endpoint) -> Duration {
-        let least = self.waiting().map(|entry| entry.patience.probe).max().unwrap_or_default();
-        let own = self.known(endpoint).and_then(|member| member.pace);
-        // Where nothing is known of it, it will be like the others.
-        let pace = own.or_else(|| self.members.iter().filter_map(|member| member.pace).max());
-        let wanted = pace.unwrap_or(least).saturating_mul(4);
-        wanted.clamp(least, least.saturating_mul(8))
-    }
-
     /// Forgets what is of no use of endpoints for which nobody waits.
     fn forget(&mut self, now: Duration) {
         let mut members = mem::take(&mut self.members);
@@ -340,6 +375,27 @@ impl Monitor {
             is_wanted || !member.is_stale(now)
         });
         self.members = members;
+    }
+
+    /// Which endpoint is to be probed first because a request timed out there, and when: at once, and
+    /// where a probe failed again and again, as long as calls begin.
+    fn first_doubt(&self, now: Duration, route: &Route) -> Option<(Duration, Endpoint)> {
+        let due = route.doubtful().filter_map(|(endpoint, state)| {
+            let member = self.known(endpoint);
+            let last = member.and_then(|member| member.last);
+            let due = match (state.standing(), last) {
+                (Standing::Dead, _) if !state.is_wanted() => return None,
+                (Standing::Dead, Some(last)) => {
+                    let failures = member.map_or(0, |member| member.failures);
+                    let pause = AGAIN.saturating_mul(2_u32.saturating_pow(failures));
+                    last.saturating_add(pause.min(SELDOM))
+                }
+                _ => now,
+            };
+            Some((member.map_or(due, |member| member.not_before(due)), endpoint))
+        });
+        let first = due.min_by_key(|(at, _)| *at);
+        first.map(|(at, endpoint)| (at, endpoint.clone()))
     }
 
     /// Which endpoint is to be probed first, and when.
@@ -385,3 +441,17 @@ impl Monitor {
         (member.led < Some(since)).then_some(again)
     }
 }
+
+/// All endpoints, in an order that does not depend on which one is asked first.
+fn sorted(route: &Route) -> Vec<Endpoint> {
+    let mut endpoints = route.endpoints().to_vec();
+    endpoints.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    endpoints
+}
+
+/// After how many probes an endpoint is used again that answers them, but at which requests have timed out several
+/// times in a row.
+const CHANCE: u32 = 4;
+
+/// The longest pause between probes of an endpoint that is dead.
+const SELDOM: Duration = Duration::from_secs(5);

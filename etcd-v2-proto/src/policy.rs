@@ -3,10 +3,12 @@
 mod consistency;
 mod map_url;
 mod redirect;
+mod timeout;
 
 pub use consistency::Consistency;
 pub use map_url::MapUrl;
 pub use redirect::{CheckRedirect, Redirect};
+pub use timeout::Timeout;
 
 use std::time::Duration;
 
@@ -41,24 +43,32 @@ pub struct Policy {
     pub connect: Option<Duration>,
     /// The longest that one attempt spends on the TLS handshake after that. 3 seconds.
     pub handshake: Option<Duration>,
-    /// The longest to wait for the head of a local read of one key, connecting included, in the first
-    /// pass over the endpoints; each later pass has four times as much. 100 milliseconds, so that a
-    /// stopped member costs no more. Over slow lines, raise it above a few round trips.
+    /// How long an attempt waits for the head of a local read of one key in the first pass over the endpoints; each
+    /// later pass has four times as much. Adaptive, at least 100 milliseconds and at most 2 seconds: so a member that
+    /// stops costs 100 milliseconds on a LAN, and a little more than a round trip where it is farther away. At an
+    /// endpoint that has not responded yet it is half a second.
     ///
-    /// Whatever the limits for heads say, the deadline is shared: where it does not suffice for all endpoints
+    /// Whatever the timeouts say, the deadline is shared: where it does not suffice for all endpoints
     /// in the first pass, each has an equal part of what is left.
-    pub read_head: Option<Duration>,
-    /// The same for a recursive listing, which the server has to put together first. 1 second.
-    pub listing_head: Option<Duration>,
-    /// The same for a quorum read. 100 milliseconds in the first pass, so that a stopped member costs no
-    /// more here either; five times as much in later passes, since a read that was proposed to a leader
-    /// which is gone is lost and has to be proposed anew; and as much as for a
+    pub read_head: Option<Timeout>,
+    /// The same for a recursive listing, which the server has to put together first. Adaptive, at least 1 second
+    /// and at most 5 seconds.
+    pub listing_head: Option<Timeout>,
+    /// The same for a quorum read. Adaptive, at least 100 milliseconds and at most 2 seconds, but 1 second at an
+    /// endpoint whose response times for quorum reads are not known, since nobody knows how far the members are from
+    /// each other. It is
+    /// five times as much in later passes, since a read that was proposed to a leader
+    /// which is gone is lost and has to be proposed again; and as much as for a
     /// [write](Self::write_head) once the call has been going on for 2.5 seconds, when any election should
     /// be over, for clusters that are slow as a whole. A quorum read that is recursive waits for the limit of a
     /// [listing](Self::listing_head) besides.
-    pub quorum_head: Option<Duration>,
-    /// The longest to wait for the head of a write. 7 seconds: giving up before the server does makes
-    /// outcomes unknown that need not be.
+    pub quorum_head: Option<Timeout>,
+    /// The same for a write that is conditional on `prevIndex`, which may be sent again because a second copy of it
+    /// can only fail. Adaptive, at least 1 second and at most 7 seconds; each later pass has twice as much. Never
+    /// more than [`write_head`](Self::write_head), if that is set.
+    pub guarded_head: Option<Timeout>,
+    /// The longest to wait for the head of any other write, connecting included. 7 seconds: giving up before the
+    /// server does makes outcomes unknown that need not be. It does not adapt, because such a write is not sent again.
     pub write_head: Option<Duration>,
     /// The longest to wait for the head of a wait, at each endpoint. 5 seconds: real servers send it at
     /// once. A [watch](crate::Watch) goes on behind a proxy that holds it back until the first change, as etcd's own
@@ -83,8 +93,10 @@ pub struct Policy {
     pub watch_pause: Duration,
     /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take, or
     /// the body of a write or of such a read be silent, before the endpoint is [probed](crate::monitor),
-    /// which tells whether it is worth to wait on. 250 milliseconds. `None` probes nobody for being late: a
-    /// server that hangs is waited for until the limits above.
+    /// which tells whether it is worth to wait on. 250 milliseconds, or as long as a response of that kind is expected
+    /// to take at that endpoint, connecting included, if that is longer; 1 second at an endpoint that has not responded
+    /// to such a request before. An endpoint is probed as well when a request
+    /// times out there. `None` probes nobody for being late: a server that hangs is waited for until the limits above.
     ///
     /// Where the client has three endpoints or more, one other endpoint is probed as well, after each of these probes, to
     /// find out whether it names another leader: that is how a leader is noticed that is cut off from its peers and does
@@ -99,17 +111,19 @@ pub struct Policy {
     /// one request in 10 seconds, to find out whether it names another leader. A watch leaves a leader that is cut
     /// off and does not step down (before etcd 3.0) within 12 seconds, if a majority of the endpoints names another one.
     pub watch_probe: Option<Duration>,
-    /// The longest that a probe of a fast endpoint takes, connecting included; without an answer by then
-    /// it is left. 250 milliseconds. It is more, up to eight times as much, where answers were slow of
-    /// late, and four times as much where there has not been one.
+    /// The longest that a probe of a near endpoint takes, connecting included; without an answer by then
+    /// it is left. 250 milliseconds. It is more where that is shorter than connecting and a round trip are expected to
+    /// take, four times as much at an endpoint that was never reached, and doubles, up to eight times, with each
+    /// probe that fails.
     pub probe: Duration,
     /// The longest to wait for the head of a write, or of a patient quorum read, in all if a probe finds
     /// meanwhile that the endpoint has no leader, or another one than before. 3 seconds: what was on its way
     /// to a leader that is gone is not answered any more, while an election seldom takes longer. It is less
     /// for what was sent before, once there is a leader again: half a second from then on. `None` waits on.
     pub no_leader: Option<Duration>,
-    /// What the three limits for heads of reads are raised by while credentials are in use, since the
-    /// server hashes the password for every request. 300 milliseconds.
+    /// What the timeouts for heads of reads are raised by for requests with credentials, since the
+    /// server hashes the password for each of them. 300 milliseconds. An adaptive timeout is raised only until the
+    /// endpoint has responded to a request of that kind with credentials.
     pub auth_allowance: Duration,
     /// The longest silence within the body of an answer, though not of a wait that has nothing to
     /// tell yet. 10 seconds. Reads, which may ask elsewhere, bear less: of a single key as much as
@@ -200,9 +214,10 @@ impl Default for Policy {
             write_deadline: Some(Duration::from_secs(8)),
             connect: Some(Duration::from_secs(1)),
             handshake: Some(Duration::from_secs(3)),
-            read_head: Some(Duration::from_millis(100)),
-            listing_head: Some(Duration::from_secs(1)),
-            quorum_head: Some(Duration::from_millis(100)),
+            read_head: Some(Timeout::adaptive(SHORT, Duration::from_secs(2))),
+            listing_head: Some(Timeout::adaptive(Duration::from_secs(1), Duration::from_secs(5))),
+            quorum_head: Some(Timeout::adaptive(SHORT, Duration::from_secs(2))),
+            guarded_head: Some(Timeout::adaptive(Duration::from_secs(1), Duration::from_secs(7))),
             write_head: Some(Duration::from_secs(7)),
             wait_head: Some(Duration::from_secs(5)),
             diagnosis_deadline: Some(Duration::from_secs(3)),
@@ -241,7 +256,7 @@ impl Policy {
     /// |---|---|---|
     /// | [`connect`](Self::connect) | 30 s | `net.Dialer.Timeout` |
     /// | [`handshake`](Self::handshake) | 10 s | `TLSHandshakeTimeout` |
-    /// | limits for heads: [`read_head`](Self::read_head), [`listing_head`](Self::listing_head), [`quorum_head`](Self::quorum_head), [`write_head`](Self::write_head), [`wait_head`](Self::wait_head) | none | `HeaderTimeoutPerRequest`, zero |
+    /// | limits for heads: [`read_head`](Self::read_head), [`listing_head`](Self::listing_head), [`quorum_head`](Self::quorum_head), [`guarded_head`](Self::guarded_head), [`write_head`](Self::write_head), [`wait_head`](Self::wait_head) | none | `HeaderTimeoutPerRequest`, zero |
     /// | [`silence`](Self::silence) | none | nothing watches over a body |
     /// | [`read_deadline`](Self::read_deadline), [`write_deadline`](Self::write_deadline) | none | up to the caller's context; `DefaultRequestTimeout`, 5 s, is no more than a proposal |
     /// | [`passes`](Self::passes) | 1 | each endpoint is tried once |
@@ -267,6 +282,7 @@ impl Policy {
             read_head: None,
             listing_head: None,
             quorum_head: None,
+            guarded_head: None,
             write_head: None,
             wait_head: None,
             silence: None,
@@ -327,6 +343,9 @@ fn growing(times: u32) -> Duration {
     const FIRST: Duration = Duration::from_millis(25);
     FIRST.saturating_mul(2_u32.saturating_pow(times))
 }
+
+/// The shortest timeout of a read by default.
+const SHORT: Duration = Duration::from_millis(100);
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::conversation::{Action, Conversation, Event, Failure, Stage};
+use crate::conversation::{Action, Connected, Conversation, Event, Failure, Stage};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::transport::{AsyncBody, AsyncTransport, BlockingBody, BlockingTransport};
@@ -33,8 +33,7 @@ impl<C: Conversation> AsyncRun<C> {
 
     /// Carries on until there is something to tell; `None` after the end.
     ///
-    /// Dropped half-way, it may be asked again: reads start over, while a write that may have left
-    /// ends the conversation with an error that says so.
+    /// Dropped half-way, it may be called again: a read is sent again, a write that was sent ends with an error.
     pub async fn next(&mut self) -> Option<Result<C::Item, Error>> {
         let mut now = self.now();
         loop {
@@ -43,6 +42,7 @@ impl<C: Conversation> AsyncRun<C> {
                     self.body = None;
                     match self.transport.send(request, timing, &self.interrupt).await {
                         Ok((head, body)) => {
+                            announce(&mut self.conversation, now, body.connected());
                             self.body = Some(body);
                             Event::Head(head)
                         }
@@ -126,6 +126,7 @@ impl<C: Conversation> Iterator for BlockingRun<C> {
                     self.body = None;
                     match self.transport.send(request, timing, &self.interrupt) {
                         Ok((head, body)) => {
+                            announce(&mut self.conversation, now, body.connected());
                             self.body = Some(body);
                             Event::Head(head)
                         }
@@ -168,6 +169,13 @@ impl<C> BlockingRun<C> {
     #[must_use]
     pub fn now(&self) -> Duration {
         self.transport.now().saturating_sub(self.began)
+    }
+}
+
+/// Says that the connection of a request is new, if it is.
+fn announce<C: Conversation>(talk: &mut C, now: Duration, connected: Option<Connected>) {
+    if let Some(connected) = connected {
+        talk.handle(now, Event::Connected(connected));
     }
 }
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::response::Parts;
 
-use crate::conversation::{Failure, Timing};
+use crate::conversation::{Connected, Failure, Timing};
 use crate::interrupt::Interrupt;
 
 /// Carries bytes for asynchronous callers.
@@ -57,6 +57,12 @@ pub trait AsyncTransport: fmt::Debug + Send + Sync {
 /// Dropped before its end, it closes the connection. A body whose length the head told ends with its last
 /// byte: that nothing follows may not be asked for.
 pub trait AsyncBody: Send {
+    /// How long making the connection took, if it was made for this request; none if it was reused, or if that is not
+    /// known.
+    fn connected(&self) -> Option<Connected> {
+        None
+    }
+
     /// The next piece, or `None` after the last one.
     ///
     /// `timeout` is the longest silence to put up with, counted from the first call for this piece.
@@ -100,6 +106,12 @@ pub trait BlockingTransport: fmt::Debug + Send + Sync {
 /// Dropped before its end, it closes the connection. A body whose length the head told ends with its last
 /// byte: that nothing follows may not be asked for.
 pub trait BlockingBody: Send {
+    /// How long making the connection took, if it was made for this request; none if it was reused, or if that is not
+    /// known.
+    fn connected(&self) -> Option<Connected> {
+        None
+    }
+
     /// The next piece, or `None` after the last one.
     ///
     /// `timeout` is the longest silence to put up with. The interrupt, used from another thread,

@@ -77,7 +77,7 @@ use crate::exchange::Exchange;
 use crate::jitter::Jitter;
 use crate::keys::{Change, ChangeKind, Get, Relevance, Wait};
 use crate::monitor::Pending;
-use crate::policy::Policy;
+use crate::policy::{Policy, Timeout};
 use crate::request::Meta;
 use crate::server::{GetVersion, Version};
 
@@ -209,7 +209,8 @@ impl Watch {
     fn ask(&mut self, question: Question, now: Duration) -> Step {
         let exchange = match question {
             Question::IsAlive { .. } => {
-                let (head, policy) = (Some(LIFE_SIGN), (*self.policy).clone());
+                let head = Some(Timeout::Fixed(LIFE_SIGN));
+                let policy = (*self.policy).clone();
                 let policy = Policy { passes: Some(1), read_head: head, ..policy };
                 self.exchange_with(self.wait.read(), Arc::new(policy), now)
             }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcd_v2_proto::{AsyncBody, Failure, Stage};
+use etcd_v2_proto::{AsyncBody, Connected, Failure, Stage};
 use http::Version;
 use hyper::Error;
 use hyper::body::{Body as _, Frame, Incoming};
@@ -28,6 +28,8 @@ pub(crate) struct Body {
     is_timed: bool,
     /// How many pieces were taken since the task has yielded.
     in_a_row: u32,
+    /// How long making the connection took, if it is new.
+    connected: Option<Connected>,
 }
 
 /// Where the pieces come from.
@@ -58,6 +60,7 @@ impl Body {
         connection: Box<Connection>,
         pool: &Arc<Pool>,
         version: Version,
+        connected: Option<Connected>,
     ) -> Self {
         let source = if version == Version::HTTP_11 {
             Source::Kept(connection, Arc::clone(pool))
@@ -66,7 +69,7 @@ impl Body {
             // with headers of its own.
             Source::Last(connection)
         };
-        let mut body = Self { incoming, source, is_timed: false, in_a_row: 0 };
+        let mut body = Self { incoming, source, is_timed: false, in_a_row: 0, connected };
         body.begin_count();
         body.look_for_the_end();
         body
@@ -164,6 +167,10 @@ impl Body {
 }
 
 impl AsyncBody for Body {
+    fn connected(&self) -> Option<Connected> {
+        self.connected
+    }
+
     fn poll_chunk(
         &mut self,
         context: &mut Context<'_>,

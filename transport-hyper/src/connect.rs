@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use etcd_v2_proto::proxy::{Proxy, Tunnel};
-use etcd_v2_proto::{Failure, Stage};
+use etcd_v2_proto::{Connected, Failure, Stage};
 use http::Uri;
 use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
@@ -27,7 +27,7 @@ use crate::tunnel;
 
 /// Makes connections.
 pub(crate) trait Connect: fmt::Debug + Send + Sync {
-    /// Makes a connection as planned.
+    /// Makes a connection as planned, and says how long that took.
     fn connect<'a>(&'a self, plan: Plan<'a>, patience: &'a mut Patience<'_>) -> MakeConnection<'a>;
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Plan<'a> {
 }
 
 type MakeConnection<'a> =
-    Pin<Box<dyn Future<Output = Result<Box<Connection>, Failure>> + Send + 'a>>;
+    Pin<Box<dyn Future<Output = Result<(Box<Connection>, Connected), Failure>> + Send + 'a>>;
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Forgets the type of a connector.
@@ -89,17 +89,23 @@ where
             let opening = pin!(open(connector, uri, proxy, tunnel));
             let opened = patience.wait(Step::Connecting, opening).await?;
             let stream = opened.map_err(Failure::before_send)?;
+            let connecting = patience.elapsed();
             let socket = stream.inner().state();
             patience.check(Stage::BeforeSend)?;
             #[cfg(feature = "tls")]
             if let Some(session) = plan.session {
+                patience.begin_handshake(connecting);
                 let shaking = pin!(session.begin(stream));
                 let shaken = patience.wait(Step::Handshake, shaking).await?;
                 let stream = shaken.map_err(Failure::before_send)?;
+                let connected = Connected::new(connecting, patience.elapsed());
                 patience.check(Stage::BeforeSend)?;
-                return speak(stream, socket, origin, http, runtime).await;
+                let connection = speak(stream, socket, origin, http, runtime).await?;
+                return Ok((connection, connected));
             }
-            speak(Plain::new(stream, origin.is_https()), socket, origin, http, runtime).await
+            let stream = Plain::new(stream, origin.is_https());
+            let connection = speak(stream, socket, origin, http, runtime).await?;
+            Ok((connection, Connected::new(connecting, connecting)))
         })
     }
 }

@@ -61,6 +61,25 @@
 //! task yields. Informational responses (1xx) that are longer than a [head may be](Builder::max_head), and as much of
 //! chunk sizes, their extensions and trailers without any data, are a failure.
 //!
+//! # Timeouts
+//!
+//! The limits of a request are those of [`Timing`], all of them within that for the [head](Timing::head), which counts
+//! from the start of the attempt:
+//!
+//! | limit | counts from | when it is reached, the failure is |
+//! |---|---|---|
+//! | [`connect`](Timing::connect) | the start of the attempt | before sending |
+//! | [`handshake_after`](Timing::handshake_after) | the end of connecting | before sending |
+//! | [`response_after`](Timing::response_after), on a new connection | the end of the TLS handshake, or of connecting without TLS | after sending |
+//! | [`response`](Timing::response), on a reused connection | the start of the attempt | after sending |
+//!
+//! Connecting includes name resolution, all addresses of a name, and the tunnel through a proxy. For a
+//! [connector that does TLS itself](Builder::connector_with_tls), connecting includes the handshake. The limit for the
+//! response includes writing the request: for a large body, the caller sets a longer one. If a request goes out once
+//! more because a reused connection had ended, the limits of a new connection apply.
+//!
+//! The body of the first response on a new connection says how long [making it](etcd_v2_proto::Connected) took.
+//!
 //! # Runtimes
 //!
 //! Calls have to be made within a tokio runtime that has its I/O and its timers enabled
@@ -97,7 +116,7 @@
 //! The feature `tls` brings `https`, over rustls and whatever the [connector](Builder::connector)
 //! connects with; without it, `https` fails before sending. The feature `ring` brings the cryptography,
 //! which a program may also choose for itself (see the module `tls` of the core). A handshake has a
-//! limit of its own, counted from the end of connecting, and a failed one is before sending, with words
+//! [limit of its own](#timeouts), counted from the end of connecting, and a failed one is before sending, with words
 //! that say what is wrong. In TLS 1.3 a server looks at the client's certificate when the handshake is
 //! over for the client; what it thinks of it may come instead of an answer, and is after sending.
 //!
@@ -114,7 +133,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_v2_proto::proxy::Proxy;
-use etcd_v2_proto::{AsyncBody, AsyncTransport, Failure, Interrupt, Stage, Timing};
+use etcd_v2_proto::{AsyncBody, AsyncTransport, Connected, Failure, Interrupt, Stage, Timing};
 use http::Request;
 use http::response::Parts;
 use hyper::body::Incoming;
@@ -201,13 +220,15 @@ impl HyperTransport {
         mut patience: Patience<'_>,
         runtime: Handle,
     ) -> Result<Answer, Failure> {
-        let mut connection = self.reach.connect(origin, proxy, runtime, &mut patience).await?;
+        let (mut connection, connected) =
+            self.reach.connect(origin, proxy, runtime, &mut patience).await?;
+        patience.begin_response(connected);
         connection.max_head = self.max_head;
         patience.socket = Some(connection.socket());
         let mut sent = pin!(connection.send(request));
         let answer = patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
         match answer {
-            Ok(response) => Ok(self.answer(connection, response, patience)),
+            Ok(response) => Ok(self.answer(connection, response, patience, Some(connected))),
             Err(unanswered) => Err(match unanswered.unwritten {
                 Some(_) => failure::before_send(unanswered.reason),
                 None => self.reach.head_limits.after_send(unanswered.reason),
@@ -221,10 +242,11 @@ impl HyperTransport {
         mut connection: Box<Connection>,
         response: http::Response<Incoming>,
         patience: Patience<'_>,
+        connected: Option<Connected>,
     ) -> Answer {
         connection.timer = patience.timer;
         let (head, incoming) = response.into_parts();
-        let body = body::Body::new(incoming, connection, &self.pool, head.version);
+        let body = body::Body::new(incoming, connection, &self.pool, head.version, connected);
         (head, Box::new(body))
     }
 }
@@ -274,7 +296,7 @@ impl AsyncTransport for HyperTransport {
                 let answer =
                     patience.wait(Step::Answer, pin!(connection.answer(sent.as_mut()))).await?;
                 match answer {
-                    Ok(response) => return Ok(self.answer(connection, response, patience)),
+                    Ok(response) => return Ok(self.answer(connection, response, patience, None)),
                     Err(unanswered) => {
                         let Unanswered { unwritten, reason } = *unanswered;
                         // The connection was dead. Its socket closes now.

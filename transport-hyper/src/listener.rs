@@ -184,7 +184,7 @@ mod tests {
         };
         let limits = Limits { max_idle: 1, max_idle_per_origin: 1, idle_timeout: None };
         let pool = Arc::new(Pool::new(limits));
-        let mut body = Body::new(response.into_body(), connection, &pool, Version::HTTP_11);
+        let mut body = Body::new(response.into_body(), connection, &pool, Version::HTTP_11, None);
         let woken = Arc::<Woken>::default();
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);

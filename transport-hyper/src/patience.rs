@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use etcd_v2_proto::{Failure, Interrupt, Stage, Timing};
+use etcd_v2_proto::{Connected, Failure, Interrupt, Stage, Timing};
 use tokio::task::unconstrained;
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::timer::Timer;
 /// The limits of one call, counted from its start, and its interrupt.
 pub(crate) struct Patience<'a> {
     pub(crate) started: Instant,
+    /// All of them count from the start of the call. Those of later steps are set when the steps before them end.
     timing: Timing,
     interrupt: &'a Interrupt,
     /// That of the connection in use, as soon as there is one.
@@ -46,6 +47,25 @@ impl<'a> Patience<'a> {
     pub(crate) fn left_to_connect(&self) -> Option<Duration> {
         let limit = self.timing.connect.into_iter().chain(self.timing.head).min()?;
         Some(limit.saturating_sub(self.started.elapsed()))
+    }
+
+    /// The time since the start of the call.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Starts the limit for the TLS handshake, on a connection that took so long to make.
+    #[cfg(feature = "tls")]
+    pub(crate) fn begin_handshake(&mut self, connecting: Duration) {
+        self.timing.handshake = counted_from(connecting, self.timing.handshake_after(connecting));
+    }
+
+    /// Starts the limit for the response, on a new connection that is ready.
+    ///
+    /// For a connection that is reused, this limit counts from the start of the call.
+    pub(crate) fn begin_response(&mut self, connected: Connected) {
+        let Connected { connecting, ready, .. } = connected;
+        self.timing.response = counted_from(ready, self.timing.response_after(connecting));
     }
 
     /// Fails if the interrupt was used.
@@ -97,16 +117,18 @@ impl<'a> Patience<'a> {
 
     /// Whether there is a limit.
     fn set_timer(&mut self, step: Step) -> bool {
-        // A moment that the clock cannot express never comes.
-        let after = |start: Instant, limit| start.checked_add(limit);
-        let head = self.timing.head.and_then(|limit| after(self.started, limit));
         let own = match step {
-            Step::Connecting => self.timing.connect.and_then(|limit| after(self.started, limit)),
+            Step::Connecting => self.timing.connect,
             #[cfg(feature = "tls")]
-            Step::Handshake => self.timing.handshake.and_then(|limit| after(Instant::now(), limit)),
-            Step::Answer => None,
+            Step::Handshake => self.timing.handshake,
+            Step::Answer => self.timing.response,
         };
-        let moment = own.into_iter().chain(head).min();
+        let limit = match (own, self.timing.head) {
+            (Some(own), Some(head)) => Some(own.min(head)),
+            (own, head) => own.or(head),
+        };
+        // A moment that the clock cannot express never comes.
+        let moment = limit.and_then(|limit| self.started.checked_add(limit));
         if let Some(moment) = moment {
             self.timer.set(moment);
         }
@@ -123,6 +145,11 @@ impl Step {
             Self::Answer => Stage::AfterSend,
         }
     }
+}
+
+/// A limit that begins so long after the start of the call, counted from that start.
+fn counted_from(beginning: Duration, limit: Option<Duration>) -> Option<Duration> {
+    limit.map(|limit| beginning.saturating_add(limit))
 }
 
 /// How many turns of reading a last look takes at most.

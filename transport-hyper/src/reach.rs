@@ -2,10 +2,10 @@
 
 use std::io;
 
-use etcd_v2_proto::Failure;
 use etcd_v2_proto::proxy::{Proxies, Proxy};
 #[cfg(feature = "tls")]
 use etcd_v2_proto::tls::Security;
+use etcd_v2_proto::{Connected, Failure};
 use http::Uri;
 use http::uri::{Authority, InvalidUriParts, Parts, PathAndQuery, Scheme};
 use hyper::client::conn::http1;
@@ -44,7 +44,7 @@ impl Reach {
         self.proxies.proxy_for(uri).map_err(Failure::before_send)
     }
 
-    /// Makes a connection that is ready for requests to the origin.
+    /// Makes a connection that is ready for requests to the origin, and says how long that took.
     ///
     /// # Errors
     /// When there is no way, or the call has to be given up.
@@ -54,7 +54,7 @@ impl Reach {
         proxy: Option<&Proxy>,
         runtime: Handle,
         patience: &mut Patience<'_>,
-    ) -> Result<Box<Connection>, Failure> {
+    ) -> Result<(Box<Connection>, Connected), Failure> {
         // What is wrong with the plan, is so another time, too.
         let plan = self.plan(origin, proxy, runtime).map_err(Failure::unsupported)?;
         self.connector.connect(plan, patience).await

@@ -6,7 +6,7 @@ use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcd_v2_proto::{BlockingBody, Cause, Failure, Interrupt, Stage};
+use etcd_v2_proto::{BlockingBody, Cause, Connected, Failure, Interrupt, Stage};
 use ureq::BodyReader;
 
 use crate::call::Call;
@@ -26,6 +26,8 @@ pub(crate) struct Body {
     overhead: usize,
     /// Space for a piece that turned out too small to be worth handing out with all of it.
     spare: Vec<u8>,
+    /// How long making the connection took, if it is new.
+    connected: Option<Connected>,
 }
 
 enum State {
@@ -35,10 +37,10 @@ enum State {
 }
 
 impl Body {
-    pub(crate) fn new(body: ureq::Body) -> Self {
+    pub(crate) fn new(body: ureq::Body, connected: Option<Connected>) -> Self {
         let left = body.content_length();
         let state = if left == Some(0) { State::Ended } else { State::Open(body.into_reader()) };
-        Self { state, left, size: SMALL, overhead: 0, spare: Vec::new() }
+        Self { state, left, size: SMALL, overhead: 0, spare: Vec::new(), connected }
     }
 
     /// Takes note of a piece, and ends a body that needs no mark for its end.
@@ -59,6 +61,10 @@ impl Body {
 }
 
 impl BlockingBody for Body {
+    fn connected(&self) -> Option<Connected> {
+        self.connected
+    }
+
     fn read(
         &mut self,
         timeout: Option<Duration>,
@@ -77,8 +83,8 @@ impl BlockingBody for Body {
             self.left.map_or(self.size, |left| LARGE.min(usize::try_from(left).unwrap_or(LARGE)));
         let mut piece = mem::take(&mut self.spare);
         piece.resize(size, 0);
-        let call = Call::to_read(timeout, interrupt, self.overhead);
-        let (result, call) = call.run(|| reader.read(&mut piece));
+        let mut call = Call::to_read(timeout, interrupt, self.overhead);
+        let result = call.run(|| reader.read(&mut piece));
         self.overhead = if matches!(result, Ok(1..)) { 0 } else { call.overhead };
         match result {
             Ok(0) => {

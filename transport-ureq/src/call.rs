@@ -11,16 +11,17 @@ use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::time::{Duration, Instant};
 
-use etcd_v2_proto::{Interrupt, Reason, Timing};
+use etcd_v2_proto::{Connected, Interrupt, Reason, Timing};
 
 /// The limits of a call, and the notes taken while it ran.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// When connecting has to be done, name resolution included.
-    connect_by: Option<Instant>,
-    /// How long the TLS handshake may take.
-    #[cfg(feature = "tls")]
-    handshake: Option<Duration>,
+    /// When the request was asked for; `None` while a body is read.
+    started: Option<Instant>,
+    /// The limits of the request.
+    timing: Timing,
+    /// How long its connection took to make, if that is new.
+    pub(crate) connected: Option<Connected>,
     /// When what is going on has to be done: at the end, the head or the next piece of the body.
     until: Option<Instant>,
     /// Whether bytes that leave are no part of the request yet.
@@ -58,12 +59,12 @@ impl Call {
         room: usize,
     ) -> Self {
         let now = Instant::now();
-        let until = timing.head.and_then(|limit| now.checked_add(limit));
-        let connect_by = timing.connect.and_then(|limit| now.checked_add(limit));
+        // Whoever has to connect first has more time.
+        let limit = earlier(timing.head, timing.response);
+        let until = limit.and_then(|limit| now.checked_add(limit));
         Self {
-            connect_by,
-            #[cfg(feature = "tls")]
-            handshake: timing.handshake,
+            started: Some(now),
+            timing,
             until,
             interrupt: interrupt.clone(),
             writes,
@@ -84,9 +85,9 @@ impl Call {
 
     const fn idle() -> Self {
         Self {
-            connect_by: None,
-            #[cfg(feature = "tls")]
-            handshake: None,
+            started: None,
+            timing: Timing::new(None, None),
+            connected: None,
             until: None,
             preparing: false,
             interrupt: Interrupt::never(),
@@ -100,11 +101,12 @@ impl Call {
         }
     }
 
-    /// Makes this the call of the thread while `work` runs, and hands it back with its notes.
-    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> (T, Self) {
-        let before = CURRENT.replace(ManuallyDrop::new(self));
+    /// Makes this the call of the thread while `work` runs.
+    pub(crate) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        Self::with(|current| mem::swap(current, self));
         let result = work();
-        (result, ManuallyDrop::into_inner(CURRENT.replace(before)))
+        Self::with(|current| mem::swap(current, self));
+        result
     }
 
     /// Looks at the call of the thread.
@@ -132,7 +134,37 @@ impl Call {
 
     /// The same, where nothing may be left.
     pub(crate) fn time_to_connect(&self) -> Option<Duration> {
-        earlier(self.connect_by, self.until).map(|by| by.saturating_duration_since(Instant::now()))
+        let connect_by = self.after_start(self.timing.connect);
+        earlier(connect_by, self.until).map(|by| by.saturating_duration_since(Instant::now()))
+    }
+
+    /// No connection can be reused: the limit for the response counts later.
+    pub(crate) fn begin_connecting(&mut self) {
+        self.until = self.after_start(self.timing.head);
+    }
+
+    /// Takes note that a new connection is made, through a proxy or not. It may have to be secured.
+    pub(crate) fn note_connected(&mut self) {
+        let connecting = self.elapsed();
+        self.connected = Some(Connected::new(connecting, connecting));
+    }
+
+    /// A new connection is ready, if it was made: the limit for the response counts from then.
+    pub(crate) fn begin_response(&mut self) {
+        let Some(Connected { connecting, ready, .. }) = self.connected else { return };
+        let limit = self.timing.response_after(connecting);
+        let by = self.after_start(limit.map(|limit| ready.saturating_add(limit)));
+        self.until = earlier(self.until, by);
+    }
+
+    /// The time since the request was asked for.
+    fn elapsed(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| started.elapsed())
+    }
+
+    /// So long after the request was asked for; `None` means no limit.
+    fn after_start(&self, limit: Option<Duration>) -> Option<Instant> {
+        self.started?.checked_add(limit?)
     }
 
     /// Does something within a limit of its own.
@@ -164,7 +196,10 @@ impl Call {
     /// Shakes hands, before the request, within the limit for that.
     #[cfg(feature = "tls")]
     pub(crate) fn while_shaking_hands<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        self.prepare(self.handshake, work)
+        let connecting = self.connected.map_or(Duration::ZERO, |connected| connected.connecting);
+        let result = self.prepare(self.timing.handshake_after(connecting), work);
+        self.connected = Some(Connected::new(connecting, self.elapsed()));
+        result
     }
 
     fn prepare<T>(&mut self, limit: Option<Duration>, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -216,8 +251,8 @@ impl Call {
     }
 }
 
-/// The earlier of two moments, where there is one.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+/// The earlier of two moments or limits, where there is one.
+fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     one.into_iter().chain(other).min()
 }
 

@@ -47,9 +47,12 @@ impl Connector for ReachConnector {
         to: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
+        Call::with(Call::begin_connecting);
         let wire = within(to.timeout, |call| self.reach.connect(to.uri, call));
+        let wire = wire.map_err(Error::Io)?;
+        Call::with(Call::begin_response);
         Ok(Some(Connection {
-            wire: wire.map_err(Error::Io)?,
+            wire,
             origin: self.reach.origin(to.uri),
             buffers: ConnectionBuffers::default(),
             max_head: self.max_head,

@@ -45,6 +45,22 @@
 //!
 //! # Limits
 //!
+//! The limits of a request are those of [`Timing`], all of them within that for the [head](Timing::head), which counts
+//! from the start of the attempt:
+//!
+//! | limit | counts from | when it is reached, the failure is |
+//! |---|---|---|
+//! | [`connect`](Timing::connect) | the start of the attempt | before sending |
+//! | [`handshake_after`](Timing::handshake_after) | the end of connecting | before sending |
+//! | [`response_after`](Timing::response_after), on a new connection | the end of the TLS handshake, or of connecting without TLS | after sending |
+//! | [`response`](Timing::response), on a reused connection | the start of the attempt | after sending |
+//!
+//! Connecting includes name resolution, all addresses of a name, and the tunnel through a proxy. The limit for the
+//! response includes writing the request: for a large body, the caller sets a longer one. If an unused connection
+//! turns out to have ended and is replaced, the limits of a new connection apply.
+//!
+//! The body of the first response on a new connection says how long [making it](etcd_v2_proto::Connected) took.
+//!
 //! The connect limit covers name resolution, too. There is one lookup for each host at a time, which all
 //! attempts wait for, and its result is used for 100 ms. A lookup that takes longer than the limit stays
 //! behind on its thread; there are 8 such threads at most for each transport, and when all are busy, lookups of
@@ -93,7 +109,7 @@
 //!
 //! The feature `tls` brings `https`, over rustls; without it, `https` fails before sending. The feature
 //! `ring` brings the cryptography, which a program may also choose for itself by installing a provider
-//! of rustls. A handshake follows connecting, with a limit of its own; a failed one is before sending,
+//! of rustls. A handshake follows connecting, with a [limit of its own](#limits); a failed one is before sending,
 //! with words that say what is wrong. In TLS 1.3 a server looks at the client's certificate when the
 //! handshake is over for the client; what it thinks of it may come instead of an answer.
 //!
@@ -172,14 +188,15 @@ impl BlockingTransport for UreqTransport {
         request::frame(&mut head, &body);
         request::log_in(&mut head, &self.proxies).map_err(Failure::before_send)?;
         let (writes, room) = (!head.method.is_safe(), request::room(&head, &body));
-        let call = Call::to_send(timing, interrupt, writes, room);
-        let (result, call) = call.run(|| match &*body {
+        let mut call = Call::to_send(timing, interrupt, writes, room);
+        let result = call.run(|| match &*body {
             // An empty slice would be a body to ureq.
             [] => self.agent.run(Request::from_parts(head, ())),
             bytes => self.agent.run(Request::from_parts(head, bytes)),
         });
-        let (parts, body) = result.map_err(|error| failure::of_sending(error, &call))?.into_parts();
-        Ok((parts, Box::new(Body::new(body))))
+        let response = result.map_err(|error| failure::of_sending(error, &call))?;
+        let (parts, body) = response.into_parts();
+        Ok((parts, Box::new(Body::new(body, call.connected))))
     }
 
     fn sleep(&self, pause: Duration, interrupt: &Interrupt) -> Result<(), Failure> {

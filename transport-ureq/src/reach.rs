@@ -49,6 +49,7 @@ impl Reach {
                 socket
             }
         };
+        call.note_connected();
         #[cfg(feature = "tls")]
         if is_https {
             let session = Session::begin(&self.security, host, socket, call)?;

@@ -54,6 +54,7 @@ impl Guard {
         let mut state = monitoring.lock();
         let now = monitoring.time(at);
         self.ticket = match event {
+            Event::Connected(_) => Some(ticket),
             Event::Head(_) => state.monitor.head(now, ticket),
             Event::Chunk(_) => state.monitor.hear(now, ticket),
             Event::End | Event::Failed(_) | Event::Elapsed => {

@@ -38,7 +38,7 @@ impl Rounds {
 
     /// Makes those leave who have to, and says what is next. `now` is the time of the probes.
     fn look(&mut self, shared: &Shared, now: Duration) -> Next {
-        let (monitoring, endpoints) = (shared.monitoring(), shared.all_endpoints());
+        let (monitoring, route) = (shared.monitoring(), shared.route());
         loop {
             let mut state = monitoring.lock();
             let time = monitoring.time(Instant::now());
@@ -46,7 +46,7 @@ impl Rounds {
             if state.driver(self.number).is_none() {
                 return Next::End;
             }
-            let duty = state.monitor.next(time, &endpoints);
+            let duty = state.monitor.next(time, &route);
             let lingers = mem::replace(&mut self.lingers, matches!(duty, Duty::Rest(None)));
             let next = match duty {
                 Duty::Leave(interrupts) => {
@@ -58,7 +58,8 @@ impl Rounds {
                 }
                 Duty::Probe { endpoint, limit } => {
                     state.expect(self.number, time.saturating_add(limit), false);
-                    let probe = Probe::new(endpoint.clone(), limit, &monitoring.policy, now);
+                    let (at, policy) = (endpoint.clone(), &monitoring.policy);
+                    let probe = Probe::new(&route, at, limit, policy, now);
                     return Next::Probe(Box::new(probe), endpoint);
                 }
                 Duty::Rest(Some(pause)) => Some(pause),
@@ -79,11 +80,13 @@ impl Rounds {
 
     /// Takes what a probe found, unless another driver has taken over.
     fn learn(&self, shared: &Shared, endpoint: &Endpoint, found: Liveness) {
-        let monitoring = shared.monitoring();
+        let (monitoring, route) = (shared.monitoring(), shared.route());
         let mut state = monitoring.lock();
         if state.driver(self.number).is_some() {
-            state.monitor.learn(monitoring.time(Instant::now()), endpoint, found);
+            state.monitor.learn(monitoring.time(Instant::now()), &route, endpoint, found);
         }
+        drop(state);
+        shared.follow_probes();
     }
 }
 

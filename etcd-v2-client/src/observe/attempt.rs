@@ -53,6 +53,7 @@ impl Attempts {
     pub(crate) fn heard(&mut self, now: Duration, event: &Event, shared: &Shared) {
         let Some(open) = &mut self.open else { return };
         match event {
+            Event::Connected(_) => {}
             Event::Head(head) => {
                 open.status = Some(head.status);
                 open.meta = Meta::from_headers(&head.headers);

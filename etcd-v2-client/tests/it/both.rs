@@ -89,9 +89,9 @@ impl Colour {
     /// The same, to be changed.
     pub(crate) fn patient<U: Into<String>>(self, urls: impl IntoIterator<Item = U>) -> Setup {
         self.setup(urls).policy(|policy| {
-            policy.read_head = policy.write_head;
-            policy.listing_head = policy.write_head;
-            policy.quorum_head = policy.write_head;
+            policy.read_head = policy.write_head.map(Into::into);
+            policy.listing_head = policy.write_head.map(Into::into);
+            policy.quorum_head = policy.write_head.map(Into::into);
             policy.read_deadline = policy.write_deadline;
             (policy.late, policy.watch_probe) = (None, None);
         })

@@ -50,6 +50,7 @@
 //! | [`guarantees`] | nothing, at run time | what the compiler can check |
 
 #[cfg(any(feature = "hyper", feature = "ureq"))]
+mod adaptive;
 mod auto_sync;
 #[cfg(any(feature = "hyper", feature = "ureq"))]
 mod backing_off;

@@ -31,6 +31,7 @@ impl<R: Request> Exchange<R> {
         if !is_patient {
             return None;
         }
-        Some(Pending::new(self.route.endpoint(hop.position?), purpose, &self.policy))
+        let endpoint = self.route.endpoint(hop.position?);
+        Some(Pending::new(endpoint, purpose, &self.policy).expecting(self.limits.usual()))
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::patience::{self, Standing};
+use super::patience::{self, Patience, Situation};
 use super::turns::Turns;
+use crate::cluster::Expected;
 use crate::conversation::Timing;
 use crate::policy::Policy;
 use crate::request::Purpose;
@@ -18,13 +19,27 @@ pub(super) struct Limits {
     began: Duration,
     /// When the call has to be over.
     deadline: Option<Duration>,
+    /// What is expected of the endpoint of the present attempt.
+    expected: Expected,
+    /// Whether the wait for it may be lengthened.
+    may_grow: bool,
+    /// How many kibibytes of a body have to be sent.
+    upload: u32,
 }
 
 impl Limits {
     /// Those of a call that begins `now`.
-    pub(super) fn new(policy: Arc<Policy>, purpose: Purpose, auth: bool, now: Duration) -> Self {
+    pub(super) fn new(
+        policy: Arc<Policy>,
+        purpose: Purpose,
+        auth: bool,
+        body: usize,
+        now: Duration,
+    ) -> Self {
+        let upload = u32::try_from(body / 1024).unwrap_or(u32::MAX);
         let deadline = policy.deadline(purpose).map(|deadline| now.saturating_add(deadline));
-        Self { policy, purpose, auth, began: now, deadline }
+        let (expected, may_grow) = (Expected::default(), true);
+        Self { policy, purpose, auth, began: now, deadline, expected, may_grow, upload }
     }
 
     /// Ends by this time, if not before.
@@ -34,6 +49,22 @@ impl Limits {
 
     pub(super) const fn deadline(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    /// The endpoint of the attempt that begins next is expected to take this long. `may_grow`: whether the wait for it
+    /// may be lengthened by timeouts before.
+    pub(super) const fn expect(&mut self, expected: Expected, may_grow: bool) {
+        (self.expected, self.may_grow) = (expected, may_grow);
+    }
+
+    /// How long the present attempt is expected to take at the most, connecting included.
+    pub(super) fn usual(&self) -> Duration {
+        let Some(response) = self.expected.response() else { return patience::UNKNOWN };
+        let network = self.expected.network().unwrap_or(response);
+        match self.expected.doublings {
+            0 => network.saturating_add(response),
+            times => network.saturating_add(response.saturating_mul(2_u32.saturating_pow(times))),
+        }
     }
 
     /// For how long the call has been going on.
@@ -51,22 +82,37 @@ impl Limits {
         self.left(now) == Some(Duration::ZERO)
     }
 
-    /// The limits of the present attempt, which began then.
-    pub(super) fn of_attempt(&self, now: Duration, turns: &Turns, began: Duration) -> Timing {
-        let spent = now.saturating_sub(began);
-        let head = self.head(turns, began).map(|limit| limit.saturating_sub(spent));
+    /// The timeouts of the present attempt, which began then. Its present request was sent then: of the timeout for
+    /// its response, so much is over.
+    pub(super) fn of_attempt(
+        &self,
+        now: Duration,
+        turns: &Turns,
+        began: Duration,
+        sent: Duration,
+    ) -> Timing {
+        let patience = self.patience(turns, began);
         let left = self.left(now);
-        Timing::new(cut(self.policy.connect, left), cut(head, left))
+        let rest = |limit: Option<Duration>, since| {
+            limit.map(|limit| limit.saturating_sub(now.saturating_sub(since)))
+        };
+        let head = cut(rest(patience.head, began), left);
+        let response = rest(patience.response, sent).and_then(|limit| cut(Some(limit), left));
+        Timing::new(cut(patience.connect, left), head)
             .with_handshake(cut(self.policy.handshake, left))
+            .with_response(response)
     }
 
     /// The limits of the question for the leader that was begun then: as long as the request itself may
     /// take, but no longer than it may take to connect.
     pub(super) fn of_vetting(&self, now: Duration, turns: &Turns, began: Duration) -> Timing {
-        let mut timing = self.of_attempt(now, turns, began);
+        let mut timing = self.of_attempt(now, turns, began, began);
         let spent = now.saturating_sub(began);
         let connect = self.policy.connect.map(|limit| limit.saturating_sub(spent));
-        timing.head = cut(connect, timing.head);
+        match timing.response {
+            Some(_) => timing.response = cut(connect, timing.response),
+            None => timing.head = cut(connect, timing.head),
+        }
         timing
     }
 
@@ -81,7 +127,8 @@ impl Limits {
         let silence = if is_idle {
             None
         } else {
-            patience::within_body(&self.policy, self.purpose, turns.pass())
+            let expected = self.expected.response();
+            patience::within_body(&self.policy, self.purpose, turns.pass(), expected)
         };
         let spent = now.saturating_sub(heard);
         cut(silence.map(|limit| limit.saturating_sub(spent)), self.left(now))
@@ -89,25 +136,48 @@ impl Limits {
 
     /// Whether the present attempt, which began then, is late with its head.
     pub(super) fn is_late(&self, now: Duration, turns: &Turns, began: Duration) -> bool {
-        /// An endpoint is late after half of the time that it was given, or after this.
+        /// An endpoint is late after half of the time that it was given, or after this, but not before its response is
+        /// expected.
         const LATE: Duration = Duration::from_millis(250);
-        let late = self.head(turns, began).map_or(LATE, |limit| LATE.min(limit / 2));
-        now.saturating_sub(began) >= late
+        let late = self.patience(turns, began).open().map_or(LATE, |limit| LATE.min(limit / 2));
+        let usual = self.expected.response().or_else(|| self.expected.network());
+        now.saturating_sub(began) >= late.max(usual.unwrap_or_default())
     }
 
     /// Whether the present attempt, which began then, waits for so long that it makes a difference to know
     /// whether that is in vain.
     pub(super) fn are_patient(&self, turns: &Turns, began: Duration) -> bool {
         const LONG: Duration = Duration::from_secs(1);
-        self.head(turns, began).is_none_or(|limit| limit > LONG)
+        self.patience(turns, began).open().is_none_or(|limit| limit > LONG)
     }
 
-    fn head(&self, turns: &Turns, began: Duration) -> Option<Duration> {
+    /// Whether a request that was sent then has waited for as long as a response is expected to take at the most:
+    /// not where a short deadline ended it before.
+    pub(super) fn have_been_used(&self, now: Duration, sent: Duration) -> bool {
+        const LEAST: Duration = Duration::from_millis(100);
+        let usual = self.expected.response().or_else(|| self.expected.network());
+        now.saturating_sub(sent) >= usual.unwrap_or_default().max(LEAST)
+    }
+
+    fn patience(&self, turns: &Turns, began: Duration) -> Patience {
         let (pass, others) = (turns.pass(), turns.others());
-        let standing = Standing { pass, others, spent: self.spent(began), left: self.left(began) };
-        patience::of_attempt(&self.policy, self.purpose, self.auth, standing)
+        let (expected, may_grow) = (self.expected, self.may_grow);
+        let (spent, left) = (self.spent(began), self.left(began));
+        let situation = Situation { pass, others, spent, left, expected, may_grow };
+        let mut patience = patience::of_attempt(&self.policy, self.purpose, self.auth, situation);
+        if self.upload == 0 {
+            return patience;
+        }
+        patience.response = patience.response.map(|limit| {
+            let limit = limit.saturating_add(SLOW_UPLOAD.saturating_mul(self.upload));
+            patience.head.map_or(limit, |head| limit.min(head))
+        });
+        patience
     }
 }
+
+/// How long each kibibyte of a body may take to be sent: 100 of them a second.
+const SLOW_UPLOAD: Duration = Duration::from_millis(10);
 
 /// A limit, cut to what is left of the deadline, but long enough to be one.
 fn cut(limit: Option<Duration>, left: Option<Duration>) -> Option<Duration> {

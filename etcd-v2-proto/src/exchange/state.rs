@@ -19,11 +19,12 @@ pub(super) enum State<T> {
         began: Duration,
         body: Framer,
     },
-    /// `began` is set when the attempt is handed out; a redirect does not start it anew.
+    /// `began` is set when the attempt is handed out; a redirect does not start it anew. `sent` is set when
+    /// this request of it is.
     Asking {
         hop: Hop,
         began: Option<Duration>,
-        handed_out: bool,
+        sent: Option<Duration>,
     },
     /// `heard` is when the last piece came.
     Reading {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::patience;
 use crate::budget::{Budget, TOKENS};
+use crate::cluster::Route;
 use crate::jitter::Jitter;
 use crate::policy::Policy;
 use crate::request::Purpose;
@@ -86,22 +87,23 @@ impl Turns {
     }
 
     /// The one whose turn it was came to nothing. `may_change`: it may do better another time; `broke`:
-    /// its connection broke before an answer came; `left`: so much time is left; `budget`: that of the
-    /// client.
+    /// its connection broke before an answer came; `left`: so much time is left; `route`: the
+    /// endpoints.
     pub(super) fn after(
         &mut self,
         now: Duration,
         may_change: bool,
         broke: bool,
         left: Option<Duration>,
-        budget: &Budget,
+        route: &Route,
     ) -> Next {
+        let budget = route.budget();
         self.worth_another_pass |= may_change;
         let alone = broke && !self.purpose.writes() && self.endpoints == 1;
         if alone && !mem::replace(&mut self.asked_again, true) {
             return Next::Ask;
         }
-        let mut next = self.least_resting(now);
+        let mut next = self.least_resting(now, route);
         let begins_pass = next <= self.position;
         let mut pause = Duration::ZERO;
         if begins_pass {
@@ -155,20 +157,34 @@ impl Turns {
         }
     }
 
-    /// The next endpoint in order, or the one after it that needs less rest.
-    fn least_resting(&self, now: Duration) -> usize {
+    /// The next endpoint in order, or the one after it that needs less rest. In later passes, none that is dead while
+    /// there is another one.
+    fn least_resting(&self, now: Duration, route: &Route) -> usize {
         let next = (self.position + 1) % self.endpoints;
-        if self.resting.is_empty() {
+        let is_doubtful = route.has_doubts();
+        if self.resting.is_empty() && !is_doubtful {
             return next;
         }
         let in_order = (1..=self.endpoints).map(|step| (self.position + step) % self.endpoints);
-        in_order.min_by_key(|at| self.rest_of(*at, now)).unwrap_or(next)
+        let is_last_choice = |at: usize| {
+            let is_asked_again = self.pass > 0 || at <= self.position;
+            is_doubtful && is_asked_again && route.is_dead(at)
+        };
+        in_order.min_by_key(|at| (is_last_choice(*at), self.rest_of(*at, now))).unwrap_or(next)
     }
 
     /// For how much longer an endpoint wants no request.
     fn rest_of(&self, position: usize, now: Duration) -> Duration {
         let own = self.resting.iter().filter(|(at, _)| *at == position);
         own.map(|(_, until)| until.saturating_sub(now)).max().unwrap_or_default()
+    }
+
+    /// The call has its response: what it paid for its own attempts was well spent, and is given back.
+    pub(super) fn succeed(&self, budget: &Budget) {
+        budget.give();
+        if self.paid > 0 {
+            budget.give_back(self.paid);
+        }
     }
 
     /// Whether the call asked more seldom than it would have, because others had spent the budget.

@@ -56,6 +56,7 @@ impl<R: Request> Exchange<R> {
     /// Asks the endpoint at the present position, for its leader before if there has to be one, or if nobody
     /// knows whether it answers.
     pub(super) fn ask(&mut self) -> State<R::Output> {
+        self.expect(Some(self.turns.position()));
         let once = !self.policy.may_repeat(self.encoded.purpose, Outcome::Unknown);
         let needs_care = once && self.route.budget().is_down();
         if self.needs_leader() || needs_care {
@@ -69,7 +70,7 @@ impl<R: Request> Exchange<R> {
 
     pub(super) fn ask_vetted(&mut self) -> State<R::Output> {
         let hop = Hop::to(&self.route, self.turns.position(), &self.encoded);
-        self.or_invalid(hop.map(|hop| State::Asking { hop, began: None, handed_out: false }))
+        self.or_invalid(hop.map(|hop| State::Asking { hop, began: None, sent: None }))
     }
 
     fn or_invalid(&mut self, state: Result<State<R::Output>, Invalid>) -> State<R::Output> {

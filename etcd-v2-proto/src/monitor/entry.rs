@@ -65,7 +65,7 @@ impl Entry {
             | Purpose::GuardedWrite
             | Purpose::Write => Phase::Proposing,
         };
-        let patience = Patience::of(pending.policy);
+        let patience = Patience::of(pending);
         let is_watched = match phase {
             Phase::Proposing => patience.late.is_some(),
             _ => patience.late.is_some() || patience.idle.is_some(),
@@ -94,13 +94,6 @@ impl Entry {
         self.since = now;
         // Whatever has become of the leader, it has answered.
         self.is_doubtful = false;
-    }
-
-    /// How long its endpoint took to answer, if it says something of the endpoint: it takes as long as it takes
-    /// until something happens, or until there is a leader.
-    pub(super) fn pace(&self, now: Duration) -> Option<Duration> {
-        let says = matches!(self.phase, Phase::Proposing | Phase::Opening) && !self.is_doubtful;
-        says.then(|| now.saturating_sub(self.since))
     }
 
     /// When its endpoint is to be probed, of which the last probe began at that time.
@@ -182,8 +175,9 @@ impl Entry {
 }
 
 impl Patience {
-    const fn of(policy: &Policy) -> Self {
-        let Policy { late, probe, watch_probe, no_leader, .. } = *policy;
+    fn of(pending: &Pending<'_>) -> Self {
+        let Policy { late, probe, watch_probe, no_leader, .. } = *pending.policy;
+        let late = late.map(|late| late.max(pending.expected));
         Self { late, idle: watch_probe, no_leader, probe }
     }
 }

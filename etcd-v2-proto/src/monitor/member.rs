@@ -15,8 +15,8 @@ pub(super) struct Member {
     before: Option<Duration>,
     /// How long the last probe may take.
     limit: Duration,
-    /// How long the slowest of the latest answers took.
-    pub(super) pace: Option<Duration>,
+    /// How many probes in a row have failed.
+    pub(super) failures: u32,
     /// When somebody last got an answer from it.
     pub(super) heard: Option<Duration>,
     /// When the last probe began that said that there is a leader.
@@ -52,7 +52,7 @@ impl Member {
             last: None,
             before: None,
             limit: Duration::ZERO,
-            pace: None,
+            failures: 0,
             heard: None,
             led: None,
             leader: None,
@@ -71,12 +71,9 @@ impl Member {
         (self.last, self.limit) = (Some(now), limit);
     }
 
-    /// Somebody has heard from it, who had asked so long ago, if that says anything.
-    pub(super) fn hear(&mut self, now: Duration, took: Option<Duration>) {
+    /// Somebody has heard from it.
+    pub(super) const fn hear(&mut self, now: Duration) {
         self.heard = Some(now);
-        if let Some(took) = took {
-            self.pace = Some(self.pace.map_or(took, |pace| took.max(pace - pace / 4)));
-        }
     }
 
     /// Whether it ought to have answered the last probe by now, and nobody has heard from it since. If

@@ -42,18 +42,19 @@ pub enum Liveness {
 /// ```
 /// use std::time::Duration;
 /// use etcd_v2_proto::monitor::{Liveness, Probe};
-/// use etcd_v2_proto::{Action, Conversation, Event, Failure, Policy, Stage};
+/// use etcd_v2_proto::{Action, Cluster, Conversation, Event, Failure, Policy, Stage};
 ///
 /// let (now, limit) = (Duration::ZERO, Duration::from_millis(250));
-/// let endpoint = "http://10.0.0.1:2379".parse()?;
-/// let mut probe = Probe::new(endpoint, limit, &Policy::default(), now);
+/// let cluster = Cluster::parse(["http://10.0.0.1:2379"])?;
+/// let (route, endpoint) = (cluster.route(), cluster.pinned().clone());
+/// let mut probe = Probe::new(&route, endpoint, limit, &Policy::default(), now);
 /// let Action::Send { request, .. } = probe.poll(now) else { panic!("not sending") };
 /// assert_eq!(request.uri(), "http://10.0.0.1:2379/v2/members/leader");
 ///
 /// probe.handle(limit, Event::Failed(Failure::timed_out(Stage::AfterSend)));
 /// let Action::Yield(found) = probe.poll(limit) else { panic!("not over") };
 /// assert_eq!(found, Liveness::Dead);
-/// # Ok::<(), etcd_v2_proto::Invalid>(())
+/// # Ok::<(), etcd_v2_proto::Error>(())
 /// ```
 pub struct Probe {
     exchange: Exchange<Question>,
@@ -62,23 +63,32 @@ pub struct Probe {
 
 impl Probe {
     /// A look at this endpoint that begins `now` and takes no longer than `limit`. Of the policy, only
-    /// the name of the client and the size of what is read of an answer count.
+    /// the name of the client and the size of what is read of an answer count. How long the endpoint takes is
+    /// kept for the calls that follow if it is one of `route`.
     #[must_use]
-    pub fn new(endpoint: Endpoint, limit: Duration, policy: &Policy, now: Duration) -> Self {
+    pub fn new(
+        route: &Route,
+        endpoint: Endpoint,
+        limit: Duration,
+        policy: &Policy,
+        now: Duration,
+    ) -> Self {
         let policy = Policy {
             read_deadline: Some(limit),
             read_head: None,
             connect: None,
             handshake: None,
             passes: Some(1),
+            // The monitor knows better what a timeout means.
+            late: None,
             max_redirects: 0,
             any_cluster: true,
             max_answer: policy.max_error_body,
             user_agent: policy.user_agent.clone(),
             ..Policy::default()
         };
-        let route = Route::anonymous(endpoint);
-        let exchange = Exchange::new(Question, route, Arc::new(policy), 0, now);
+        let route = route.anonymous(endpoint);
+        let exchange = Exchange::new(Question, route, Arc::new(policy), 0, now).of_network();
         Self { exchange, is_over: false }
     }
 }

@@ -3,28 +3,40 @@
 mod disagreements;
 mod elections;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::cluster::{Class, Cluster};
 use crate::interrupt::{AbandonReason, Reason};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A monitor with the default policy and three endpoints.
+/// A monitor with the default policy and some endpoints.
 struct Play {
     monitor: Monitor,
     policy: Policy,
     endpoints: Vec<Endpoint>,
+    cluster: Cluster,
 }
 
 impl Play {
     fn new() -> Self {
-        let endpoints = Endpoint::parse_list(["http://a:1,http://b:1,http://c:1"]).unwrap();
-        let mut play = Self { monitor: Monitor::new(), policy: Policy::default(), endpoints };
+        Self::with(&["http://a:1", "http://b:1", "http://c:1"])
+    }
+
+    /// The same with these endpoints.
+    fn with(urls: &[&str]) -> Self {
+        let cluster = Cluster::parse(urls).unwrap();
+        let endpoints = cluster.endpoints().to_vec();
+        let (monitor, policy) = (Monitor::new(), Policy::default());
+        let mut play = Self { monitor, policy, endpoints, cluster };
         // They answer at once.
-        for endpoint in 0..3 {
+        for endpoint in 0..urls.len() {
             let (ticket, _) = play.begin(0, endpoint, Purpose::Write);
             play.monitor.end(ms(0), ticket.unwrap(), true);
+            play.respond(endpoint, 1);
         }
         play
     }
@@ -33,6 +45,14 @@ impl Play {
         let interrupt = Interrupt::new();
         let pending = Pending::new(&self.endpoints[endpoint], purpose, &self.policy);
         (self.monitor.begin(ms(at), &pending, &interrupt), interrupt)
+    }
+
+    /// A request to the network of this endpoint is answered after so many milliseconds.
+    fn respond(&self, endpoint: usize, millis: u64) {
+        let route = self.cluster.route();
+        let state = route.state_of(&self.endpoints[endpoint]).unwrap();
+        state.connect(ms(millis));
+        state.respond(Class::Network, false, ms(millis));
     }
 
     /// A watch that is idle.
@@ -44,7 +64,7 @@ impl Play {
 
     /// What is to be done then, in words.
     fn next(&mut self, at: u64) -> String {
-        match self.monitor.next(ms(at), &self.endpoints) {
+        match self.monitor.next(ms(at), &self.cluster.route()) {
             Duty::Leave(interrupts) => {
                 interrupts.iter().for_each(|(it, reason)| it.abandon_attempt(*reason));
                 format!("leave {}", interrupts.len())
@@ -58,7 +78,8 @@ impl Play {
     }
 
     fn learn(&mut self, at: u64, endpoint: usize, found: Liveness) {
-        self.monitor.learn(ms(at), &self.endpoints[endpoint], found);
+        let route = self.cluster.route();
+        self.monitor.learn(ms(at), &route, &self.endpoints[endpoint], found);
     }
 
     fn alive(&mut self, at: u64, endpoint: usize, leader: &str) {
@@ -268,27 +289,80 @@ fn a_member_that_finds_the_new_leader_too_is_not_left() {
 }
 
 #[test]
-fn slow_and_unknown_endpoints_have_more_time() {
+fn probes_of_far_and_unknown_endpoints_have_more_time() {
     let mut play = Play::new();
-    play.endpoints = Endpoint::parse_list(["http://d:1,http://e:1"]).unwrap();
-    let mut at = 0;
-    let mut limit = |play: &mut Play, endpoint, took| {
-        at += 10_000;
-        let (ticket, _) = play.begin(at, endpoint, Purpose::Write);
-        let next = play.next(at + 250);
-        play.learn(at + 250, endpoint, Liveness::Unclear);
-        play.monitor.end(ms(at + took), ticket.unwrap(), true);
-        next
-    };
-    play.monitor.members.clear();
-    assert_eq!(limit(&mut play, 0, 400), "probe d within 1000", "nothing is known");
-    assert_eq!(limit(&mut play, 0, 300), "probe d within 1600");
-    assert_eq!(limit(&mut play, 1, 300), "probe e within 1200", "as slow as the other one");
-    for _ in 0..8 {
-        let (ticket, _) = play.begin(0, 1, Purpose::Write);
-        play.monitor.end(ms(0), ticket.unwrap(), true);
+    play.cluster = Cluster::parse(["http://a:1,http://b:1,http://c:1"]).unwrap();
+    let (_write, _) = play.begin(0, 0, Purpose::Write);
+    assert_eq!(play.next(250), "probe a within 1000", "nothing is known");
+    play.alive(250, 0, "1");
+    for (endpoint, took, limit) in [(1, 20, 250), (2, 300, 1500)] {
+        play.respond(endpoint, took);
+        let at = 10_000 * endpoint as u64;
+        let (_write, _) = play.begin(at, endpoint, Purpose::Write);
+        let name = ["a", "b", "c"][endpoint];
+        let mut next = play.next(at + 250);
+        while next.starts_with("probe a") {
+            play.alive(at + 250, 0, "1");
+            next = play.next(at + 250);
+        }
+        assert_eq!(next, format!("probe {name} within {limit}"), "connecting and a response");
+        play.alive(at + 250, endpoint, "1");
     }
-    assert_eq!(limit(&mut play, 1, 0), "probe e within 250", "that was long ago");
+}
+
+#[test]
+fn an_attempt_is_not_probed_before_its_response_is_expected() {
+    let mut play = Play::new();
+    let endpoint = play.endpoints[0].clone();
+    let pending = Pending::new(&endpoint, Purpose::Write, &play.policy).expecting(ms(700));
+    let _ticket = play.monitor.begin(ms(0), &pending, &Interrupt::new()).unwrap();
+    assert_eq!(play.next(0), "rest 700");
+    assert_eq!(play.next(700), "probe a within 250");
+    let hasty = Pending::new(&endpoint, Purpose::Write, &play.policy).expecting(ms(70));
+    let ticket = play.monitor.begin(ms(700), &hasty, &Interrupt::new()).unwrap();
+    assert_eq!(play.monitor.due(&ticket), Some(ms(950)), "not before the policy's time either");
+}
+
+#[test]
+fn an_endpoint_where_a_request_timed_out_is_probed_at_once_and_gets_its_place_back() {
+    let mut play = Play::new();
+    let first = play.endpoints[0].clone();
+    let state = Arc::clone(play.cluster.route().state_of(&first).unwrap());
+    assert_eq!(play.next(0), "nothing");
+    state.suspect(ms(250));
+    assert_eq!(play.cluster.route().endpoint(2), &first, "it comes last");
+    assert_eq!(play.next(100), "probe a within 250");
+    play.alive(150, 0, "1");
+    assert_eq!(play.next(150), "nothing");
+    assert_eq!(play.cluster.route().endpoint(0), &first);
+}
+
+#[test]
+fn a_dead_endpoint_is_probed_more_and_more_seldom_as_long_as_calls_begin() {
+    let mut play = Play::new();
+    let first = play.endpoints[0].clone();
+    let state = Arc::clone(play.cluster.route().state_of(&first).unwrap());
+    state.suspect(ms(250));
+    let (mut at, mut probes) = (1000, Vec::new());
+    while at < 30_000 {
+        play.cluster.route().want_probes();
+        if play.next(at).starts_with("probe a") {
+            probes.push(at);
+            play.learn(at + 100, 0, Liveness::Dead);
+        }
+        at += 100;
+    }
+    let pauses: Vec<u64> = probes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(pauses[..4], [1000, 2000, 4000, 5000], "{pauses:?}");
+    assert!(pauses[4..].iter().all(|pause| *pause == 5000), "{pauses:?}");
+    // The last call began before the last probe.
+    at = probes.last().unwrap() + 5000;
+    assert!(play.next(at).starts_with("probe a"));
+    play.learn(at + 100, 0, Liveness::Dead);
+    assert_eq!(play.next(at + 100), "nothing", "no call began since the last probe");
+    assert!(play.cluster.route().is_dead(2));
+    play.cluster.route().want_probes();
+    assert_eq!(play.next(at + 100), "rest 4900");
 }
 
 #[test]

@@ -49,6 +49,7 @@ struct HeadLimit {
 pub(super) const SETTLED: Duration = Duration::from_millis(500);
 
 /// What comes next.
+#[expect(clippy::large_enum_variant, reason = "moved once, from the wait into the watch")]
 pub(super) enum Turn {
     /// The driver has something to do.
     Act(Action<Result<Change, Error>>),

@@ -2,6 +2,7 @@
 
 mod curl;
 mod depth;
+mod distances;
 mod documents;
 mod echoes;
 mod hidden;

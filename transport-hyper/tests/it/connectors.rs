@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -36,7 +37,7 @@ impl Service<Uri> for Never {
 /// Takes its time before it connects.
 #[derive(Clone)]
 #[cfg(feature = "ring")]
-pub(crate) struct Slow(pub(crate) std::time::Duration);
+pub(crate) struct Slow(pub(crate) Duration);
 
 #[cfg(feature = "ring")]
 impl Service<Uri> for Slow {
@@ -126,6 +127,8 @@ pub(crate) struct Mortal {
     pub(crate) unnoticed: Arc<AtomicUsize>,
     /// How many connections were begun.
     pub(crate) begun: Arc<AtomicUsize>,
+    /// How long each one takes.
+    pub(crate) pause: Duration,
 }
 
 impl Service<Uri> for Mortal {
@@ -141,7 +144,13 @@ impl Service<Uri> for Mortal {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let connecting = TcpConnector::new().call(uri);
         let (is_dead, unnoticed) = (Arc::clone(&self.are_dead), Arc::clone(&self.unnoticed));
-        Box::pin(async move { Ok(MortalStream { stream: connecting.await?, is_dead, unnoticed }) })
+        let pause = self.pause;
+        Box::pin(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            Ok(MortalStream { stream: connecting.await?, is_dead, unnoticed })
+        })
     }
 }
 

@@ -29,6 +29,8 @@ mod interrupts;
 mod limits;
 mod pooling;
 mod proxies;
+#[cfg(feature = "ring")]
+mod response_limits;
 mod runtimes;
 mod server;
 mod stale;

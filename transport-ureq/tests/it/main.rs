@@ -14,6 +14,8 @@ mod interrupts;
 mod limits;
 mod pool;
 mod proxies;
+#[cfg(feature = "ring")]
+mod response_limits;
 mod server;
 mod settings;
 #[cfg(target_os = "linux")]

@@ -26,6 +26,8 @@ pub(crate) struct Arena {
     cluster: Cluster,
     proxies: Vec<FaultProxy>,
     links: Links,
+    /// In front of the proxies.
+    far: Links,
     /// The one that asks the members how they are.
     observer: Subject,
 }
@@ -59,8 +61,12 @@ impl Arena {
         };
         let cluster = Cluster::start_behind_with(etcd, MEMBERS, flags, clients, peers)?;
         let proxies = proxies.split_off(proxies.len() - MEMBERS);
+        let mut far = Links::default();
+        for proxy in &proxies {
+            far.add(&proxy.url())?;
+        }
         let observer = Colour::Blocking.subject(&cluster.endpoints())?;
-        let arena = Self { cluster, proxies, links, observer };
+        let arena = Self { cluster, proxies, links, far, observer };
         let members = arena.observer.send(List::default())?;
         let number = |name: &str| name.strip_prefix("member")?.parse().ok();
         let ids =
@@ -81,6 +87,19 @@ impl Arena {
         let mut urls: Vec<_> = self.proxies.iter().map(FaultProxy::url).collect();
         urls.rotate_left(first);
         urls
+    }
+
+    /// The URLs of the relays in front of the proxies, beginning with this one: for clients that are
+    /// [far away](Self::far).
+    pub(crate) fn relayed(&self, first: usize) -> Vec<String> {
+        let mut urls = self.far.urls();
+        urls.rotate_left(first);
+        urls
+    }
+
+    /// The relays between the members and clients that are far away.
+    pub(crate) const fn far(&self) -> &Links {
+        &self.far
     }
 
     pub(crate) fn proxies(&self) -> &[FaultProxy] {
@@ -104,8 +123,8 @@ impl Arena {
     pub(crate) fn leader_seen_by(&self, member: usize) -> Option<usize> {
         let alone = Colour::Blocking.subject(&self.endpoints(member)[..1]).ok()?;
         let alone = alone.with(|policy| {
-            policy.read_head = Some(Duration::from_millis(500));
-            policy.read_deadline = policy.read_head;
+            policy.read_deadline = Some(Duration::from_millis(500));
+            policy.read_head = policy.read_deadline.map(Into::into);
         });
         alone.send(Leader::default()).ok()?.name.strip_prefix("member")?.parse().ok()
     }
@@ -145,6 +164,8 @@ impl Arena {
     /// Undoes everything that was done, and waits until all members have caught up.
     pub(crate) fn heal(&mut self) -> Result<()> {
         self.links.isolate(None);
+        self.links.set_round_trips(Duration::ZERO);
+        self.far.set_round_trips(Duration::ZERO);
         for proxy in &self.proxies {
             proxy.set_rules([]);
             proxy.hold(false);

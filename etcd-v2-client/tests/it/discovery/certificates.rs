@@ -101,7 +101,7 @@ fn read(colour: Colour, server: &Secure) -> Result<Option<String>, Error> {
 }
 
 fn patient(policy: &mut etcd_v2_client::Policy) {
-    policy.read_head = policy.write_head;
+    policy.read_head = policy.write_head.map(Into::into);
     policy.passes = Some(1);
 }
 

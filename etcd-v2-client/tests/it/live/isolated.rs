@@ -76,7 +76,7 @@ impl Cut {
 /// Does not wait for long for a member that hangs.
 fn hasty(space: &Space) -> Space {
     space.with(|policy| {
-        policy.read_head = Some(Duration::from_millis(300));
+        policy.read_head = Some(Duration::from_millis(300).into());
         policy.read_deadline = Some(Duration::from_secs(3));
     })
 }

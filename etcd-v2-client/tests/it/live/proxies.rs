@@ -189,7 +189,7 @@ fn the_environment_names_the_proxy(space: &Space) {
     const KEY: &str = "ETCD_V2_TEST_KEY";
     if let Ok(key) = env::var(KEY) {
         let client = space.client.at([ELSEWHERE]).with(|policy| {
-            policy.read_head = policy.write_head;
+            policy.read_head = policy.write_head.map(Into::into);
             policy.passes = Some(1);
         });
         let said = match client.send(Get::new(key)) {

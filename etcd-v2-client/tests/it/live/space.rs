@@ -81,9 +81,9 @@ impl Client {
     pub(super) fn patient(&self) -> Self {
         self.with(|policy| {
             probes_nobody(policy);
-            policy.read_head = policy.write_head;
-            policy.listing_head = policy.write_head;
-            policy.quorum_head = policy.write_head;
+            policy.read_head = policy.write_head.map(Into::into);
+            policy.listing_head = policy.write_head.map(Into::into);
+            policy.quorum_head = policy.write_head.map(Into::into);
             policy.read_deadline = policy.write_deadline;
         })
     }

@@ -76,7 +76,7 @@ fn what_may_be_repeated_leaves_a_leader_that_is_cut_off(colour: Colour) {
     }
     let (server, others) = (cut_off(), [follows("2"), follows("2")]);
     let client = client(colour, [&server, &others[0], &others[1]]);
-    let client = client.with(|policy| policy.quorum_head = Some(ms(60_000)));
+    let client = client.with(|policy| policy.quorum_head = Some(ms(60_000).into()));
     let (result, took) = timed(|| client.send(Get::new("/a").quorum()));
     assert!(result.is_ok() && took >= ms(700) && took < SOON, "{took:?} {result:?}");
 }

@@ -14,7 +14,7 @@ both!(
     what_may_be_repeated_goes_on_after_an_election,
     a_patient_quorum_read_leaves_a_server_that_hangs,
     a_patient_quorum_read_leaves_a_member_without_a_leader,
-    a_quorum_read_that_is_not_patient_has_nobody_probed,
+    a_quorum_read_that_times_out_has_its_endpoint_probed,
     a_write_is_watched_over_after_the_question_for_the_leader,
 );
 
@@ -55,7 +55,7 @@ fn a_patient_quorum_read_leaves_a_server_that_hangs(colour: Colour) {
     for read in [Get::new("/a").quorum(), Get::new("/a").quorum().recursive()] {
         let (hung, other) = (Server::hung(), good());
         let client = client(colour, [&hung, &other]);
-        let client = client.with(|policy| policy.quorum_head = Some(ms(60_000)));
+        let client = client.with(|policy| policy.quorum_head = Some(ms(60_000).into()));
         let (result, took) = timed(|| client.send(read));
         assert!(result.is_ok() && took >= ms(400) && took < SOON, "{took:?} {result:?}");
         assert_eq!((hung.count(), client.pinned()), (2, other.url()), "once, and a probe");
@@ -65,18 +65,20 @@ fn a_patient_quorum_read_leaves_a_server_that_hangs(colour: Colour) {
 fn a_patient_quorum_read_leaves_a_member_without_a_leader(colour: Colour) {
     let (cut_off, other) = (answering(no_leader), good());
     let client = client(colour, [&cut_off, &other]);
-    let client = client.with(|policy| policy.quorum_head = Some(ms(60_000)));
+    let client = client.with(|policy| policy.quorum_head = Some(ms(60_000).into()));
     let (result, took) = timed(|| client.send(Get::new("/a").quorum()));
     assert!(result.is_ok() && took < SOON, "{took:?} {result:?}");
     assert_eq!(client.pinned(), other.url());
 }
 
-fn a_quorum_read_that_is_not_patient_has_nobody_probed(colour: Colour) {
+fn a_quorum_read_that_times_out_has_its_endpoint_probed(colour: Colour) {
     let (hung, other) = (Server::hung(), good());
     let client = client(colour, [&hung, &other]);
-    let client = client.with(|policy| policy.quorum_head = Some(ms(900)));
+    let client = client.with(|policy| policy.quorum_head = Some(ms(900).into()));
     client.send(Get::new("/a").quorum()).unwrap();
-    assert_eq!((hung.count(), client.pinned()), (1, other.url()), "no probe");
+    assert_eq!(client.pinned(), other.url());
+    hung.until_seen(2);
+    assert_eq!(hung.lines(), ["GET /v2/keys/a?quorum=true", PROBE]);
 }
 
 fn a_write_is_watched_over_after_the_question_for_the_leader(colour: Colour) {

@@ -58,7 +58,7 @@ fn pin_moves_past_several_dead_endpoints_at_once(colour: Colour) {
 fn read_leaves_a_hung_endpoint_quickly_and_does_not_come_back(colour: Colour) {
     let (hung, server) = (Server::hung(), Server::healthy());
     let client = colour.client([hung.url(), server.url()]);
-    let client = client.with(|policy| policy.read_head = Some(ms(300)));
+    let client = client.with(|policy| policy.read_head = Some(ms(300).into()));
     let (read, took) = timed(|| client.send(Get::new("/a")));
     assert_eq!(read.unwrap().value(), Some("read"));
     assert!(took >= ms(300), "it had its time: {took:?}");
@@ -85,14 +85,13 @@ fn hung_endpoint_costs_a_read_a_moment_by_default(colour: Colour) {
 
 fn listing_has_more_time_than_the_read_of_one_key(colour: Colour) {
     let slow = Server::each(|seen| {
-        thread::sleep(ms(300));
+        thread::sleep(ms(700));
         plausible(seen)
     });
-    let client = colour.setup([slow.url()]).policy(|policy| policy.passes = Some(1)).build();
-    assert!(client.send(Get::new("/a").recursive()).is_ok());
-    let error = client.send(Get::new("/a")).unwrap_err();
+    let client = || colour.setup([slow.url()]).policy(|policy| policy.passes = Some(1)).build();
+    let error = client().send(Get::new("/a")).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Unavailable), "{error}");
-    assert_eq!(slow.count(), 2);
+    assert!(client().send(Get::new("/a").recursive()).is_ok());
 }
 
 fn read_that_is_given_up_moves_on_for_the_next_call(colour: Colour) {
@@ -183,7 +182,7 @@ fn quorum_read_that_got_no_answer_is_asked_elsewhere(colour: Colour) {
 fn many_calls_at_once_leave_a_hung_endpoint_together(colour: Colour) {
     let (hung, server) = (Server::hung(), Server::healthy());
     let client = colour.client([hung.url(), server.url()]);
-    let client = client.with(|policy| policy.read_head = Some(ms(500)));
+    let client = client.with(|policy| policy.read_head = Some(ms(500).into()));
     let calls: Vec<_> = (0..16).map(|_| client.start(Get::new("/a"))).collect();
     for call in calls {
         call.result().unwrap();
@@ -204,7 +203,7 @@ fn late_answer_is_not_taken_for_the_next_one(colour: Colour) {
     });
     let client = colour.client([server.url()]).with(|policy| {
         policy.write_head = Some(ms(100));
-        policy.read_head = Some(ms(3000));
+        policy.read_head = Some(ms(3000).into());
     });
     let error = client.send(Set::new("/late", "1")).unwrap_err();
     assert_eq!(error.outcome(), Outcome::Unknown);

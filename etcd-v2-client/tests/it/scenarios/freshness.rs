@@ -211,7 +211,8 @@ fn members_without_a_leader_are_an_error_that_says_so(colour: Colour) {
 fn leader_is_asked_for_on_the_same_connection(colour: Colour) {
     let server = led(|| true);
     let client = colour.setup([server.url()]).credentials("root", "hunter2").build();
-    let client = requiring_a_leader(&client).with(|policy| policy.read_head = policy.write_head);
+    let client = requiring_a_leader(&client)
+        .with(|policy| policy.read_head = policy.write_head.map(Into::into));
     client.send(Get::new("/a")).unwrap();
     client.send(Get::new("/a")).unwrap();
     assert_eq!((server.count(), server.connections()), (4, 1));

@@ -6,7 +6,7 @@ use etcd_v2_client::keys::{Change, Delete, Get, KeysRequest, Node, NodeRef, Push
 use etcd_v2_client::{
     ApiError, AsyncTransport, Attempt, AutoSync, BlockingTransport, Builder, Client, Consistency,
     Credentials, CredentialsProvider, Endpoint, Error, ErrorKind, EtcdError, Failure, Interrupt,
-    Keys, Meta, Policy, Request, UserAgent, Watch, blocking,
+    Keys, Meta, Policy, Request, Timeout, UserAgent, Watch, blocking,
 };
 use futures_util::stream::FusedStream;
 
@@ -130,9 +130,12 @@ fn policy_is_what_the_documentation_says() {
     assert_eq!(millis(policy.write_deadline), Some(8000));
     assert_eq!(millis(policy.connect), Some(1000));
     assert_eq!(millis(policy.handshake), Some(3000));
-    assert_eq!(millis(policy.read_head), Some(100));
-    assert_eq!(millis(policy.listing_head), Some(1000));
-    assert_eq!(millis(policy.quorum_head), Some(100));
+    let ms = std::time::Duration::from_millis;
+    let adaptive = |floor, ceiling| Some(Timeout::adaptive(ms(floor), ms(ceiling)));
+    assert_eq!(policy.read_head, adaptive(100, 2000));
+    assert_eq!(policy.listing_head, adaptive(1000, 5000));
+    assert_eq!(policy.quorum_head, adaptive(100, 2000));
+    assert_eq!(policy.guarded_head, adaptive(1000, 7000));
     assert_eq!(millis(policy.write_head), Some(7000));
     assert_eq!(millis(policy.wait_head), Some(5000));
     assert_eq!(millis(policy.diagnosis_deadline), Some(3000));

@@ -53,7 +53,8 @@ fn read_of_hung_endpoints_ends_by_its_deadline(colour: Colour) {
     assert!(error.is_timeout() || matches!(error.kind(), ErrorKind::Unavailable), "{error}");
     assert!(took >= ms(1000), "there was time for more: {took:?}");
     // 100 ms, 400 ms, the rest.
-    assert!(servers[0].count() <= 3 && servers[1].count() <= 3);
+    let reads = |server: &Server| server.lines().iter().filter(|line| *line != PROBE).count();
+    assert!(servers.iter().all(|server| reads(server) <= 3));
     servers[0].until_closed(servers[0].connections());
     servers[1].until_closed(servers[1].connections());
 }
@@ -172,7 +173,12 @@ fn a_write_after_an_outage_is_sent_to_who_answers(colour: Colour) {
     push().unwrap();
     let read = "GET /v2/keys/a";
     let write = "POST /v2/keys/queue";
-    assert_eq!(server.lines(), [read, read, PROBE, PROBE, write, write]);
+    // A question timed out, too, so that the server was probed.
+    let mut lines = server.lines();
+    let before = lines.len();
+    lines.retain(|line| line != PROBE);
+    assert_eq!(lines, [read, read, write, write]);
+    assert!(before >= lines.len() + 2, "{:?}", server.lines());
 }
 
 fn a_write_after_a_read_that_met_its_deadline_is_sent_to_who_answers(colour: Colour) {

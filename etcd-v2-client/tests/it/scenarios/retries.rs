@@ -51,7 +51,7 @@ fn client(colour: Colour, first: &Server, second: &Server) -> Subject {
     setup
         .policy(|policy| {
             policy.read_deadline = Some(Duration::from_secs(60));
-            policy.read_head = Some(Duration::from_secs(10));
+            policy.read_head = Some(Duration::from_secs(10).into());
             policy.passes = Some(3);
         })
         .build()

@@ -13,7 +13,7 @@ both!(
     head_that_is_too_late_is_given_up_for_a_read_and_a_write,
     head_that_drips_is_too_late_however_often_something_comes,
     slow_head_within_its_limit_is_waited_for,
-    quorum_read_leaves_a_hung_endpoint_soon,
+    quorum_read_leaves_a_hung_endpoint_after_a_second_at_first_contact,
     quorum_read_is_answered_by_a_cluster_that_takes_seconds,
     body_that_falls_silent_is_given_up,
     body_that_drips_is_given_up_at_the_deadline,
@@ -34,7 +34,7 @@ fn head_that_is_too_late_is_given_up_for_a_read_and_a_write(colour: Colour) {
     let server = Server::hung();
     let client = colour.setup([server.url()]).policy(|policy| {
         policy.passes = Some(1);
-        policy.read_head = Some(ms(200));
+        policy.read_head = Some(ms(200).into());
         policy.write_head = Some(ms(300));
         policy.late = None;
     });
@@ -79,13 +79,13 @@ fn slow_head_within_its_limit_is_waited_for(colour: Colour) {
     assert_eq!(server.count(), 1);
 }
 
-fn quorum_read_leaves_a_hung_endpoint_soon(colour: Colour) {
+fn quorum_read_leaves_a_hung_endpoint_after_a_second_at_first_contact(colour: Colour) {
     let (hung, server) = (Server::hung(), Server::healthy());
     let client = colour.setup([hung.url(), server.url()]).build();
     let (read, took) = timed(|| client.send(Get::new("/a").quorum()));
     assert_eq!(read.unwrap().value(), Some("read"));
-    assert!(took >= ms(100) && took < ms(100) + MARGIN, "{took:?}");
-    assert_eq!((hung.count(), client.pinned()), (1, server.url()));
+    assert!(took >= ms(1000) && took < ms(1000) + MARGIN, "{took:?}");
+    assert_eq!(client.pinned(), server.url());
 }
 
 fn quorum_read_is_answered_by_a_cluster_that_takes_seconds(colour: Colour) {
@@ -258,7 +258,8 @@ fn limits_without_an_end_are_no_limits(colour: Colour) {
     let setup = colour.setup([server.url()]).credentials("root", "hunter2").policy(|policy| {
         let ever = Some(Duration::MAX);
         (policy.read_deadline, policy.write_deadline, policy.connect) = (ever, ever, ever);
-        (policy.read_head, policy.listing_head, policy.quorum_head) = (ever, ever, ever);
+        let head = ever.map(Into::into);
+        (policy.read_head, policy.listing_head, policy.quorum_head) = (head, head, head);
         (policy.write_head, policy.wait_head, policy.silence) = (ever, ever, ever);
     });
     let client = setup.build();

@@ -80,5 +80,6 @@ fn a_read_without_a_body_goes_on_elsewhere_in_time(colour: Colour) {
     let client = colour.setup([server.url(), other.url()]).build();
     let read = client.send(Get::new("/a")).unwrap();
     assert_eq!(read.value(), Some("read"));
-    assert_eq!((server.count(), other.count()), (1, 1));
+    let reads = server.lines().iter().filter(|line| *line != PROBE).count();
+    assert_eq!((reads, other.count()), (1, 1));
 }

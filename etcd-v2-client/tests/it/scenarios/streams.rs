@@ -32,7 +32,7 @@ mod futures {
     fn client(server: &Server) -> Client {
         Client::builder()
             .endpoints([server.url()])
-            .policy(|policy| policy.read_head = policy.write_head)
+            .policy(|policy| policy.read_head = policy.write_head.map(Into::into))
             .build()
             .unwrap()
     }
@@ -242,7 +242,7 @@ mod iterators {
     fn client(server: &Server) -> Client {
         Client::builder()
             .endpoints([server.url()])
-            .policy(|policy| policy.read_head = policy.write_head)
+            .policy(|policy| policy.read_head = policy.write_head.map(Into::into))
             .build()
             .unwrap()
     }

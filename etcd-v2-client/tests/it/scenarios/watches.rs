@@ -146,7 +146,7 @@ fn idle_wait_outlives_all_limits(colour: Colour) {
     let client = colour.client([server.url()]).with(|policy| {
         policy.silence = Some(ms(100));
         policy.read_deadline = Some(ms(300));
-        policy.read_head = Some(ms(100));
+        policy.read_head = Some(ms(100).into());
     });
     let waiting = client.watch("/a").start();
     assert!(waiting.lasts(ms(900)));

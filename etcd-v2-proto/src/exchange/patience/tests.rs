@@ -21,7 +21,10 @@ const ALL: [Purpose; 7] = [
 struct Attempt {
     pass: u32,
     began: Duration,
+    /// On an open connection.
     limit: Duration,
+    /// Connecting and the handshake included.
+    most: Duration,
 }
 
 /// A call that nobody answers: endpoint `e` says so after `lasts[e]`, if it has so long.
@@ -32,6 +35,10 @@ struct Outage<'a> {
     auth: bool,
     deadline: Duration,
     lasts: &'a [Duration],
+    /// What is expected of each endpoint, the last of which counts for all that follow.
+    expected: &'a [Expected],
+    /// Whether an attempt takes all of its time, as with a slow handshake, and not only that of an open connection.
+    takes_most: bool,
     seed: u64,
 }
 
@@ -43,12 +50,21 @@ impl Outage<'_> {
         for pass in 0.. {
             for (place, lasts) in self.lasts.iter().enumerate() {
                 let (others, left) = (self.lasts.len() - 1 - place, self.deadline - now);
-                let standing = Standing { pass, others, spent: now, left: Some(left) };
-                let limit = of_attempt(self.policy, self.purpose, self.auth, standing);
-                let limit = limit.expect("there is a deadline");
-                assert!(limit <= left, "{limit:?} of {left:?}");
-                attempts.push(Attempt { pass, began: now, limit });
-                now += limit.min(*lasts);
+                let expected = self.expected.get(place).or_else(|| self.expected.last());
+                let situation = Situation {
+                    pass,
+                    others,
+                    spent: now,
+                    left: Some(left),
+                    expected: expected.copied().unwrap_or_default(),
+                    may_grow: !self.seed.is_multiple_of(3),
+                };
+                let patience = of_attempt(self.policy, self.purpose, self.auth, situation);
+                let most = patience.head.expect("there is a deadline");
+                let limit = patience.open().expect("there is a deadline");
+                assert!(limit <= most && most <= left, "{limit:?}, {most:?} of {left:?}");
+                attempts.push(Attempt { pass, began: now, limit, most });
+                now += if self.takes_most { most } else { limit }.min(*lasts);
                 if now >= self.deadline {
                     return attempts;
                 }
@@ -69,14 +85,34 @@ fn millis(most: u64) -> impl Strategy<Value = Duration> {
     (0..most).prop_map(Duration::from_millis)
 }
 
+fn timeouts() -> impl Strategy<Value = Option<Timeout>> {
+    let adaptive =
+        (millis(10_000), millis(10_000)).prop_map(|(one, other)| Timeout::adaptive(one, other));
+    option::weighted(0.9, prop_oneof![millis(10_000).prop_map(Timeout::Fixed), adaptive])
+}
+
+prop_compose! {
+    fn estimates()(
+        response in option::of(prop_oneof![millis(30_000), Just(Duration::MAX)]),
+        network in option::of(prop_oneof![millis(30_000), Just(Duration::MAX)]),
+        doublings in prop_oneof![0..4_u32, Just(u32::MAX)],
+        is_complete: bool,
+    ) -> Expected {
+        Expected::new(response, network, doublings, is_complete)
+    }
+}
+
 prop_compose! {
     fn policies()(
-        heads in [(); 5].map(|()| option::weighted(0.9, millis(10_000))),
+        heads in [(); 4].map(|()| timeouts()),
+        others in [(); 3].map(|()| option::weighted(0.9, millis(10_000))),
         allowance in millis(1000),
     ) -> Policy {
         let mut policy = Policy { auth_allowance: allowance, ..Policy::default() };
-        let [read, listing, quorum, write, wait] = heads;
+        let [read, listing, quorum, guarded] = heads;
+        let [write, wait, connect] = others;
         (policy.read_head, policy.listing_head, policy.quorum_head) = (read, listing, quorum);
+        (policy.guarded_head, policy.connect) = (guarded, connect);
         (policy.write_head, policy.wait_head) = (write, wait);
         policy
     }
@@ -84,18 +120,48 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn attempts_and_pauses_are_within_the_deadline_whatever_the_policy(
+    fn attempts_and_pauses_are_within_the_deadline_whatever_the_policy_and_the_estimates(
         policy in policies(),
         purpose in prop::sample::select(&ALL),
         auth: bool,
         deadline in millis(20_000),
         lasts in prop::collection::vec(millis(9000), 1..8),
+        expected in prop::collection::vec(estimates(), 0..8),
+        takes_most: bool,
         seed: u64,
     ) {
-        let outage = Outage { policy: &policy, purpose, auth, deadline, lasts: &lasts, seed };
+        let (policy, lasts, expected) = (&policy, &lasts, &expected);
+        let outage = Outage { policy, purpose, auth, deadline, lasts, expected, takes_most, seed };
         for attempt in outage.attempts() {
-            prop_assert!(attempt.began + attempt.limit <= deadline, "{attempt:?}");
+            prop_assert!(attempt.began + attempt.most <= deadline, "{attempt:?}");
         }
+    }
+
+    #[test]
+    fn adaptive_timeouts_are_between_floor_and_ceiling_in_the_first_pass(
+        floor in 1..500_u64,
+        more in 500..5000_u64,
+        expected in estimates(),
+        purpose in prop::sample::select(&[Purpose::Read, Purpose::Listing, Purpose::GuardedWrite]),
+        may_grow: bool,
+    ) {
+        let (floor, ceiling) = (Duration::from_millis(floor), Duration::from_millis(floor + more));
+        let timeout = Some(Timeout::adaptive(floor, ceiling));
+        let policy = Policy {
+            read_head: timeout,
+            listing_head: timeout,
+            guarded_head: timeout,
+            ..Policy::default()
+        };
+        let spent = Duration::ZERO;
+        let situation = Situation { pass: 0, others: 2, spent, left: None, expected, may_grow };
+        let response = of_attempt(&policy, purpose, false, situation).response;
+        prop_assert!(Some(floor) <= response && response <= Some(ceiling), "{response:?}");
+        // At an endpoint whose probe is pending, doubling does not count.
+        let usual = undoubled(expected);
+        let usual = of_attempt(&policy, purpose, false, Situation { expected: usual, ..situation });
+        prop_assert!(may_grow || Some(usual.response) == Some(response));
+        prop_assert!(usual.response <= response);
     }
 
     #[test]
@@ -105,13 +171,23 @@ proptest! {
         auth: bool,
         deadline in (1_u64..20_000).prop_map(Duration::from_millis),
         endpoints in 1..8_usize,
+        expected in estimates(),
     ) {
         // Each attempt takes all the time that it has.
         let lasts = vec![Duration::MAX; endpoints];
-        let outage = Outage { policy: &policy, purpose, auth, deadline, lasts: &lasts, seed: 1 };
-        let standing = Standing { pass: 0, others: 0, spent: Duration::ZERO, left: None };
+        let (policy, lasts, takes_most) = (&policy, &lasts, true);
+        let expected = &[expected];
+        let outage = Outage { policy, purpose, auth, deadline, lasts, expected, takes_most, seed: 1 };
+        let (spent, expected) = (Duration::ZERO, expected[0]);
+        let situation =
+            Situation { pass: 0, others: 0, spent, left: None, expected, may_grow: true };
+        let patience = of_attempt(policy, purpose, auth, situation);
+        let useful = match patience.response {
+            Some(response) => patience.connect.map(|connect| response.saturating_add(connect)),
+            None => patience.head,
+        };
         // Without a limit there is nothing that says what is fair.
-        let Some(useful) = of_attempt(&policy, purpose, auth, standing) else { return Ok(()) };
+        let Some(useful) = useful else { return Ok(()) };
         let useful = if purpose.writes() { useful.min(LITTLE) } else { useful };
         let count = u32::try_from(endpoints).expect("few");
         let attempts = outage.attempts();
@@ -122,7 +198,7 @@ proptest! {
             };
             // A division may leave a nanosecond to each.
             let fair = useful.min(deadline / count).saturating_sub(Duration::from_nanos(8));
-            prop_assert!(attempt.pass == 0 && attempt.limit >= fair, "{attempt:?}, not {fair:?}");
+            prop_assert!(attempt.pass == 0 && attempt.most >= fair, "{attempt:?}, not {fair:?}");
         }
     }
 
@@ -134,7 +210,9 @@ proptest! {
     ) {
         let policy = Policy::default();
         let deadline = Duration::from_secs(20);
-        let outage = Outage { policy: &policy, purpose, auth: false, deadline, lasts: &lasts, seed };
+        let (policy, lasts, expected) = (&policy, &lasts, &[]);
+        let (auth, takes_most) = (false, false);
+        let outage = Outage { policy, purpose, auth, deadline, lasts, expected, takes_most, seed };
         let attempts = outage.attempts();
         let mut within = 0;
         for second in 1..=20 {
@@ -162,11 +240,18 @@ proptest! {
     }
 }
 
-/// The limits of the default policy for three endpoints that never answer, by pass.
-fn default_limits(purpose: Purpose, auth: bool, deadline: u64) -> Vec<Vec<u128>> {
-    let policy = Policy::default();
-    let (deadline, lasts) = (Duration::from_millis(deadline), [Duration::MAX; 3]);
-    let outage = Outage { policy: &policy, purpose, auth, deadline, lasts: &lasts, seed: 1 };
+/// The timeouts of the default policy for three endpoints whose response times are like this and that never answer on an
+/// open connection, by pass, in milliseconds.
+fn default_limits(
+    purpose: Purpose,
+    auth: bool,
+    deadline: u64,
+    expected: Expected,
+) -> Vec<Vec<u128>> {
+    let (policy, expected, seed) = (&Policy::default(), &[expected], 1);
+    let (deadline, lasts) = (Duration::from_millis(deadline), &[Duration::MAX; 3]);
+    let takes_most = false;
+    let outage = Outage { policy, purpose, auth, deadline, lasts, expected, takes_most, seed };
     let mut passes: Vec<Vec<u128>> = Vec::new();
     for attempt in outage.attempts() {
         passes.resize(attempt.pass as usize + 1, Vec::new());
@@ -175,54 +260,101 @@ fn default_limits(purpose: Purpose, auth: bool, deadline: u64) -> Vec<Vec<u128>>
     passes
 }
 
+/// Endpoints of which nothing is known.
+const UNREACHED_YET: fn() -> Expected = Expected::default;
+
+/// The same without doubling.
+fn undoubled(mut expected: Expected) -> Expected {
+    expected.doublings = 0;
+    expected
+}
+
+/// Endpoints that respond within so many milliseconds.
+fn within(millis: u64) -> Expected {
+    let time = Some(Duration::from_millis(millis));
+    Expected::new(time, time, 0, true)
+}
+
 #[test]
 fn a_quorum_read_is_short_until_an_election_is_over_and_then_as_patient_as_a_write() {
-    let passes = default_limits(Purpose::QuorumRead, false, 8000);
+    let passes = default_limits(Purpose::QuorumRead, false, 8000, within(51));
     assert_eq!(passes[..2], [vec![100; 3], vec![500; 3]]);
     let [short @ .., last] = &passes[2][..] else { panic!("{passes:?}") };
     assert!(short.iter().all(|limit| *limit == 500), "{passes:?}");
     assert!((4000..7000).contains(last), "what is left: {passes:?}");
-    let passes = default_limits(Purpose::QuorumRead, true, 8000);
-    assert_eq!(passes[0], [400; 3], "a password takes time");
-    assert_eq!(passes[1][..2], [800; 2], "each time, but no more than that");
+    let far = default_limits(Purpose::QuorumRead, false, 8000, within(300));
+    assert_eq!(far[0], [300; 3], "no longer than they take");
+}
+
+#[test]
+fn a_quorum_read_waits_a_second_where_nobody_knows_how_far_the_members_are_apart() {
+    let passes = default_limits(Purpose::QuorumRead, false, 8000, UNREACHED_YET());
+    assert_eq!(passes[0], [1000; 3]);
+    let network = Some(Duration::from_millis(200));
+    let passes =
+        default_limits(Purpose::QuorumRead, false, 8000, Expected::new(None, network, 0, false));
+    assert_eq!(passes[0], [1200; 3], "and the way to them");
+}
+
+#[test]
+fn the_allowance_for_credentials_ends_with_the_first_response_to_some() {
+    assert_eq!(default_limits(Purpose::Read, true, 8000, UNREACHED_YET())[0], [500; 3]);
+    let mut incomplete = within(51);
+    incomplete.is_complete = false;
+    assert_eq!(default_limits(Purpose::Read, true, 8000, incomplete)[0], [400; 3]);
+    assert_eq!(default_limits(Purpose::Read, true, 8000, within(130))[0], [130; 3]);
+    assert_eq!(default_limits(Purpose::Read, true, 8000, within(51))[0], [100; 3]);
+}
+
+#[test]
+fn timeouts_double_the_next_wait_in_the_first_pass() {
+    let mut doubled = within(120);
+    doubled.doublings = 2;
+    let passes = default_limits(Purpose::Read, false, 8000, doubled);
+    assert_eq!(passes[..2], [vec![480; 3], vec![480; 3]], "later passes are longer anyway");
 }
 
 #[test]
 fn a_quorum_listing_has_the_time_of_a_listing_besides() {
-    let passes = default_limits(Purpose::QuorumListing, false, 8000);
+    let passes = default_limits(Purpose::QuorumListing, false, 8000, within(51));
     assert_eq!(passes[0], vec![1100; 3]);
     assert!(passes[1][0] > 4000, "what is left: {passes:?}");
 }
 
 #[test]
 fn writes_are_patient_and_leave_a_little_to_others() {
-    assert_eq!(default_limits(Purpose::Write, false, 8000)[0], [7000, 900, 100]);
-    assert_eq!(default_limits(Purpose::GuardedWrite, false, 1000)[0], [800, 100, 100]);
-    assert_eq!(default_limits(Purpose::Write, false, 150)[0], [50, 50, 50]);
+    for expected in [UNREACHED_YET(), within(51), within(3000)] {
+        let write = |deadline| default_limits(Purpose::Write, false, deadline, expected);
+        assert_eq!(write(8000)[0], [7000, 900, 100], "they do not adapt");
+        assert_eq!(write(150)[0], [50, 50, 50]);
+    }
+    let guarded = |expected| default_limits(Purpose::GuardedWrite, false, 8000, expected);
+    assert_eq!(guarded(within(51))[0], [1000; 3]);
+    assert_eq!(guarded(within(51))[1][..2], [2000; 2]);
+    assert_eq!(guarded(within(1700))[0], [1700; 3]);
 }
 
 #[test]
 fn reads_share_what_does_not_suffice() {
-    assert_eq!(default_limits(Purpose::Listing, false, 2100)[0], [700, 700, 700]);
-    assert_eq!(default_limits(Purpose::Read, false, 90)[0], [30, 30, 30]);
+    assert_eq!(default_limits(Purpose::Listing, false, 2100, within(51))[0], [700, 700, 700]);
+    assert_eq!(default_limits(Purpose::Read, false, 90, within(51))[0], [30, 30, 30]);
 }
 
 #[test]
 fn without_a_limit_an_attempt_may_take_all_the_time() {
     let policy = Policy::go_limits();
+    let spent = Duration::ZERO;
     for purpose in ALL {
-        let mut standing = Standing {
-            pass: 0,
-            others: 2,
-            spent: Duration::ZERO,
-            left: Some(Duration::from_secs(9)),
-        };
-        assert_eq!(of_attempt(&policy, purpose, true, standing), standing.left);
-        standing.left = None;
-        assert_eq!(of_attempt(&policy, purpose, true, standing), None);
+        let left = Some(Duration::from_secs(9));
+        let expected = within(51);
+        let mut situation = Situation { pass: 0, others: 2, spent, left, expected, may_grow: true };
+        assert_eq!(of_attempt(&policy, purpose, true, situation).open(), left);
+        situation.left = None;
+        assert_eq!(of_attempt(&policy, purpose, true, situation).open(), None);
     }
     let policy = Policy { write_head: None, ..Policy::default() };
     let spent = Duration::from_secs(3);
-    let late = Standing { pass: 3, others: 2, spent, left: None };
-    assert_eq!(of_attempt(&policy, Purpose::QuorumRead, false, late), None, "as a write");
+    let expected = within(51);
+    let late = Situation { pass: 3, others: 2, spent, left: None, expected, may_grow: true };
+    assert_eq!(of_attempt(&policy, Purpose::QuorumRead, false, late).open(), None, "as a write");
 }

@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cluster::Cluster;
 
 const ENDPOINTS: usize = 3;
 
 /// Calls of one client that begin at the same time beside endpoints that all turn them away at once.
 struct Storm {
     policy: Arc<Policy>,
-    budget: Budget,
+    route: Route,
     calls: Vec<Turns>,
 }
 
@@ -21,7 +22,8 @@ impl Storm {
             Turns::new(Arc::clone(&policy), Purpose::Read, ENDPOINTS, seed, Duration::ZERO)
         };
         let calls = (0..calls).map(call).collect();
-        Self { policy: Arc::clone(&policy), budget: Budget::default(), calls }
+        let route = Cluster::parse(["http://a:1,http://b:2,http://c:3"]).unwrap().route();
+        Self { policy: Arc::clone(&policy), route, calls }
     }
 
     /// When attempts are made until then, by call.
@@ -34,7 +36,7 @@ impl Storm {
             .filter(|(_, now)| *now < until)
         {
             let left = Some(until - now);
-            let after = self.calls[call].after(now, true, false, left, &self.budget);
+            let after = self.calls[call].after(now, true, false, left, &self.route);
             next[call] = match after {
                 Next::Ask => Some(now),
                 Next::Rest(pause) => Some(now + pause),
@@ -83,7 +85,7 @@ proptest! {
         let within = count(&attempts, Duration::ZERO, Duration::from_secs(10));
         prop_assert!(within >= calls * 20, "{within}, though each may have ten a second");
         prop_assert!(!storm.calls.iter().any(Turns::was_held_back));
-        prop_assert!((0..10).all(|_| storm.budget.take()) && !storm.budget.take(), "nothing is spent");
+        prop_assert!((0..10).all(|_| storm.route.budget().take()) && !storm.route.budget().take(), "nothing is spent");
     }
 }
 
@@ -104,9 +106,9 @@ fn a_call_alone_has_ten_attempts_before_it_is_held_back() {
 #[test]
 fn what_answers_give_back_is_spent_without_a_rest() {
     let mut storm = Storm::new(Policy::default(), 1, 1);
-    while storm.budget.take() {}
+    while storm.route.budget().take() {}
     for _ in 0..20 {
-        storm.budget.give();
+        storm.route.budget().give();
     }
     let attempts = storm.rage(Duration::from_secs(20)).remove(0);
     // Three, a short pause, the two that were earned, and a rest before each other one.
@@ -121,7 +123,7 @@ fn nothing_is_spent_on_what_would_be_too_late() {
     let mut storm = Storm::new(Policy::default(), 1, 1);
     let attempts = storm.rage(Duration::from_millis(90)).remove(0);
     assert_eq!(attempts.len(), ENDPOINTS, "the next pass may begin after 300 ms");
-    assert!((0..10).all(|_| storm.budget.take()), "all tokens are there");
+    assert!((0..10).all(|_| storm.route.budget().take()), "all tokens are there");
     assert!(!storm.calls[0].was_held_back());
 }
 

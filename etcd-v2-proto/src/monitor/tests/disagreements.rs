@@ -150,9 +150,8 @@ fn members_of_different_clusters_are_not_compared() {
 
 #[test]
 fn fewer_than_three_endpoints_cannot_tell() {
-    for count in [1, 2] {
-        let mut play = Play::new();
-        play.endpoints.truncate(count);
+    for urls in [&["http://a:1"][..], &["http://a:1", "http://b:1"]] {
+        let mut play = Play::with(urls);
         let (_write, write) = play.begin(0, 0, Purpose::Write);
         let (_watch, watch) = play.idle(0, 0);
         let probes = play.answer(0..=30_000, cut_off(["1", "1"]));
@@ -164,9 +163,8 @@ fn fewer_than_three_endpoints_cannot_tell() {
 #[test]
 fn of_five_members_of_which_two_are_cut_off_together_three_outvote_them() {
     let found = |_, endpoint: usize| names(if endpoint < 2 { "0" } else { "2" });
-    let mut play = Play::new();
-    let five = "http://a:1,http://b:1,http://c:1,http://d:1,http://e:1";
-    play.endpoints = Endpoint::parse_list([five]).unwrap();
+    let five = ["http://a:1", "http://b:1", "http://c:1", "http://d:1", "http://e:1"];
+    let mut play = Play::with(&five);
     let (_leader, leader) = play.begin(0, 0, Purpose::Write);
     let (_follower, follower) = play.begin(0, 1, Purpose::Write);
     let (_other, other) = play.begin(0, 2, Purpose::Write);

@@ -58,7 +58,7 @@ fn a_leader_that_does_not_last_is_none() {
     play.probed(250, None);
     play.probed(750, Some("2"));
     // Nobody is told to leave before the next probe is due, if that comes a little early.
-    play.monitor.learn(ms(1200), &play.endpoints[0], Liveness::NoLeader);
+    play.learn(1200, 0, Liveness::NoLeader);
     assert!(!play.next(1250).starts_with("leave"), "it is gone again");
     assert_eq!(lost.take(), None);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use etcd_v2_proto::monitor::{Duty, Liveness, Monitor, Pending, Ticket};
-use etcd_v2_proto::{AbandonReason, Endpoint, Interrupt, Policy, Purpose, Reason};
+use etcd_v2_proto::{AbandonReason, Cluster, Endpoint, Interrupt, Policy, Purpose, Reason, Route};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
@@ -81,6 +81,7 @@ struct World {
     monitor: Monitor,
     policy: Policy,
     endpoints: Vec<Endpoint>,
+    route: Route,
     now: Duration,
     kinds: [Kind; ENDPOINTS],
     attempts: BTreeMap<u64, Attempt>,
@@ -92,11 +93,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        let cluster = Cluster::parse(["http://a:1,http://b:1,http://c:1"]).expect("endpoints");
         Self {
             monitor: Monitor::new(),
             policy: Policy::default(),
-            endpoints: Endpoint::parse_list(["http://a:1,http://b:1,http://c:1"])
-                .expect("these are endpoints"),
+            endpoints: cluster.endpoints().to_vec(),
+            route: cluster.route(),
             now: Duration::ZERO,
             kinds: [Kind::Alive(0); ENDPOINTS],
             attempts: BTreeMap::new(),
@@ -186,7 +188,7 @@ impl World {
         loop {
             rounds += 1;
             assert!(rounds < 1000, "it spins");
-            match self.monitor.next(self.now, &self.endpoints) {
+            match self.monitor.next(self.now, &self.route) {
                 Duty::Leave(interrupts) => {
                     assert!(!interrupts.is_empty());
                     interrupts.iter().for_each(|(it, reason)| it.abandon_attempt(*reason));
@@ -231,7 +233,7 @@ impl World {
         if matches!(found, Liveness::Alive { .. } | Liveness::NoLeader) {
             self.found[at].push((began, self.kinds[at]));
         }
-        self.monitor.learn(self.now, endpoint, found);
+        self.monitor.learn(self.now, &self.route, endpoint, found);
     }
 
     /// Those who were told leave, and each had a reason.

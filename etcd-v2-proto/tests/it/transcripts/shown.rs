@@ -77,14 +77,21 @@ fn send(request: &Request<Bytes>, timing: &Timing) -> Result<String, String> {
     if !body.is_empty() {
         let _ = write!(line, " {}", String::from_utf8_lossy(body));
     }
-    let Timing { connect, handshake, head, .. } = *timing;
-    let limits = [("connect", connect), ("handshake", handshake), ("head", head)];
-    let plain = uri.scheme_str() == Some("http");
-    for (name, limit) in limits.into_iter().filter(|(name, _)| !plain || *name != "handshake") {
-        let _ = match limit {
-            Some(limit) => write!(line, ", {name} {limit:?}"),
-            None => write!(line, ", {name} any time"),
-        };
+    let Timing { connect, handshake, head, response, .. } = *timing;
+    let text = |limit: Option<Duration>| {
+        limit.map_or_else(|| "any time".to_owned(), |limit| format!("{limit:?}"))
+    };
+    let _ = write!(line, ", connect {}", text(connect));
+    if uri.scheme_str() != Some("http") {
+        let _ = write!(line, ", handshake {}", text(handshake));
+    }
+    if let Some(response) = response {
+        let _ = write!(line, ", response {response:?}");
+    }
+    // Beside an adaptive timeout, only what is shorter than it takes with connecting.
+    let wanted = connect.zip(response).map(|(connect, response)| connect + response);
+    if response.is_none() || wanted.zip(head).is_some_and(|(wanted, head)| head < wanted) {
+        let _ = write!(line, ", head {}", text(head));
     }
     if request.headers().contains_key(header::AUTHORIZATION) {
         line.push_str(", authorized");

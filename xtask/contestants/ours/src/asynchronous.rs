@@ -39,8 +39,8 @@ async fn carry_out(job: Job) {
             } else {
                 // The limits of busy machines.
                 policy.read_deadline = Some(Duration::from_secs(60));
-                policy.read_head = Some(Duration::from_secs(30));
-                policy.listing_head = Some(Duration::from_secs(30));
+                policy.read_head = Some(Duration::from_secs(30).into());
+                policy.listing_head = Some(Duration::from_secs(30).into());
             }
         })
         .build()
@@ -63,13 +63,13 @@ fn unguard(policy: &mut Policy) {
         &mut policy.read_deadline,
         &mut policy.write_deadline,
         &mut policy.connect,
-        &mut policy.read_head,
         &mut policy.write_head,
         &mut policy.silence,
         &mut policy.late,
     ] {
         *limit = None;
     }
+    policy.read_head = None;
 }
 
 async fn sequentially(job: &Job, keys: &Keys) {

@@ -13,8 +13,8 @@ pub(crate) fn run(job: &Job) {
         .endpoints([&job.base])
         .policy(|policy| {
             policy.read_deadline = Some(Duration::from_secs(60));
-            policy.read_head = Some(Duration::from_secs(30));
-            policy.listing_head = Some(Duration::from_secs(30));
+            policy.read_head = Some(Duration::from_secs(30).into());
+            policy.listing_head = Some(Duration::from_secs(30).into());
         })
         .build()
         .expect("a client");
