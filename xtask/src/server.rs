@@ -8,6 +8,7 @@
 //! to each other without TLS.
 
 mod addresses;
+mod delay;
 mod links;
 mod member;
 mod ports;

@@ -9,6 +9,7 @@ mod leases;
 mod live;
 mod operations;
 mod outage;
+mod slow;
 mod watches;
 
 use std::time::Duration;
@@ -84,7 +85,7 @@ impl Run<'_> {
 ///
 /// The tenth goal, that no setting is needed, is met by construction: every client here has the default
 /// policy, unless a case says otherwise.
-pub(crate) static ALL: [Case; 20] = [
+pub(crate) static ALL: [Case; 25] = [
     gaps::KILLED_FOLLOWER,
     gaps::KILLED_LEADER,
     gaps::STOPPED_FOLLOWER,
@@ -101,6 +102,11 @@ pub(crate) static ALL: [Case; 20] = [
     leases::REFRESH_BY_INDEX,
     answers::BENT_REQUESTS,
     histories::LOCAL_READS,
+    slow::RATIOS,
+    slow::JUMP,
+    slow::STOPPED,
+    slow::STREAMS,
+    slow::SHORT,
     answers::AT_LEAST_ONCE,
     watches::OFF_BY_ONE,
     histories::REPEATED_WRITES,
@@ -108,7 +114,8 @@ pub(crate) static ALL: [Case; 20] = [
 ];
 
 /// What a change of the project is tried with.
-pub(crate) const SHORT: [(&str, u32); 4] = [("G1", 1), ("G3", 1), ("G11", 1), ("G13", 2)];
+pub(crate) const SHORT: [(&str, u32); 5] =
+    [("G1", 1), ("G3", 1), ("G11", 1), ("G13", 2), ("D5", 1)];
 
 const RUNS_OF_GO: u32 = 5;
 

@@ -11,7 +11,10 @@ pub(crate) use self::{
     call::{Ask, Failed, Got, Refusal, What},
     go::build,
 };
-use crate::subject::{Colour, Subject};
+use crate::{
+    attempts::Attempts,
+    subject::{Colour, Subject},
+};
 
 /// A client as its user sets it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +52,17 @@ impl Contestant {
 
     /// One of ours with the default policy, of which more can be asked.
     pub(crate) fn subject(self, urls: &[String]) -> Result<Subject> {
+        self.colour()?.subject(urls)
+    }
+
+    /// The same, whose attempts are recorded.
+    pub(crate) fn recorded(self, urls: &[String], attempts: &Attempts) -> Result<Subject> {
+        self.colour()?.recorded(urls, attempts)
+    }
+
+    fn colour(self) -> Result<Colour> {
         match self {
-            Self::Ours(colour) => colour.subject(urls),
+            Self::Ours(colour) => Ok(colour),
             Self::Go | Self::GoTuned => bail!("Go's client takes no part in this"),
         }
     }

@@ -15,6 +15,7 @@ use etcd_v2_client::{Outcome, keys::Set};
 use crate::{
     arena::Arena,
     contestant::{Ask, Client, Contestant, Failed, What},
+    stalls::Stalls,
     trace::{Call, End, Trace},
 };
 
@@ -24,7 +25,7 @@ use crate::{
 pub(crate) struct Loops {
     shared: Arc<Shared>,
     handles: Vec<JoinHandle<Trace>>,
-    stalls: JoinHandle<Duration>,
+    stalls: Stalls,
 }
 
 /// What the callers did.
@@ -72,9 +73,7 @@ impl Loops {
             let (shared, client) = (Arc::clone(&shared), contestant.client(urls)?);
             handles.push(thread::spawn(move || work(&shared, &client, index)));
         }
-        let clock = Arc::clone(&shared);
-        let stalls = thread::spawn(move || clock.longest_stall());
-        Ok(Self { shared, handles, stalls })
+        Ok(Self { shared, handles, stalls: Stalls::start() })
     }
 
     /// How long they have been at it.
@@ -108,7 +107,7 @@ impl Loops {
         let join =
             |handle: JoinHandle<Trace>| handle.join().map_err(|_| anyhow!("a loop panicked"));
         let traces = self.handles.into_iter().map(join).collect::<Result<Vec<_>>>()?;
-        let stall = self.stalls.join().map_err(|_| anyhow!("the clock panicked"))?;
+        let stall = self.stalls.finish()?;
         let [read, swap, push] =
             <[Trace; 3]>::try_from(traces).map_err(|_| anyhow!("three loops"))?;
         Ok(Traces { read, swap, push, stall, ended })
@@ -196,16 +195,6 @@ impl Shared {
             let value = format!("p{number}");
             client.ask(&Ask { what: What::Push, key: &key, value: &value }).map(|_| ())
         })
-    }
-
-    fn longest_stall(&self) -> Duration {
-        let mut longest = Duration::ZERO;
-        while !self.is_over() {
-            let began = Instant::now();
-            thread::sleep(Duration::from_millis(2));
-            longest = longest.max(began.elapsed());
-        }
-        longest
     }
 }
 

@@ -6,14 +6,17 @@
 
 mod arena;
 mod arguments;
+mod attempts;
 mod cases;
 mod contestant;
 mod dice;
 mod goal;
 mod history;
 mod loops;
+mod plain;
 mod proxy;
 mod soak;
+mod stalls;
 mod stream;
 mod subject;
 mod table;

@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use xtask::server::address_of;
 
 pub(crate) use self::{
+    http::Head,
     log::Entry,
     rule::{Effect, Rule},
 };

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
@@ -15,6 +15,8 @@ use etcd_v2_client::{
     keys::{Change, Wait},
 };
 use tokio::runtime::Runtime;
+
+use crate::attempts::Attempts;
 
 /// Which client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +37,23 @@ impl Colour {
 
     /// A client with the default policy that asks these endpoints in order.
     pub(crate) fn subject(self, urls: &[String]) -> Result<Subject> {
+        self.build(urls, None)
+    }
+
+    /// The same, whose attempts are recorded.
+    pub(crate) fn recorded(self, urls: &[String], attempts: &Attempts) -> Result<Subject> {
+        self.build(urls, Some(attempts))
+    }
+
+    fn build(self, urls: &[String], attempts: Option<&Attempts>) -> Result<Subject> {
         macro_rules! build {
-            ($client:ty) => {
-                <$client>::builder().endpoints(urls).order(Order::AsGiven).build()?
-            };
+            ($client:ty) => {{
+                let builder = <$client>::builder().endpoints(urls).order(Order::AsGiven);
+                match attempts {
+                    Some(attempts) => builder.observer(Arc::new(attempts.clone())).build()?,
+                    None => builder.build()?,
+                }
+            }};
         }
         Ok(match self {
             Self::Async => Subject::Async(build!(Client)),

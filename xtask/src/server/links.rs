@@ -1,24 +1,37 @@
-//! What members say to each other goes through here, so that one of them can be cut off.
+//! Relays in front of members, so that one of them can be cut off, or be far away.
 
 use std::{
     collections::BTreeMap,
-    io::{BufReader, Read, Write},
+    io::BufReader,
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 
-/// A relay in front of each member's peer URL.
+use super::delay::{self, Delay};
+
+/// A relay in front of each member's peer URL, or in front of each URL for clients.
 ///
 /// The members say in the first request of a connection who they are, so a relay knows both ends. What
 /// is sent while the two are cut from each other waits, as TCP would have it.
+///
+/// A relay can also delay what it forwards, as a long way does. It cannot delay the TCP connect, because
+/// the kernel completes the handshake before the relay hears of it: connecting takes no time, and the first
+/// response takes a whole round trip. A real network tells the distance while connecting. So the first
+/// request on a connection to a server that is not known yet is harder for a client here than in reality.
 #[derive(Debug, Default)]
 pub struct Links {
     shared: Arc<Shared>,
-    doors: Vec<SocketAddr>,
+    doors: Vec<Door>,
+}
+
+#[derive(Debug)]
+struct Door {
+    address: SocketAddr,
+    delay: Delay,
 }
 
 #[derive(Debug, Default)]
@@ -47,15 +60,16 @@ impl Links {
         let listener = TcpListener::bind("127.0.0.1:0").context("no port for a relay")?;
         let door = listener.local_addr()?;
         let (shared, index) = (Arc::clone(&self.shared), self.doors.len());
-        self.doors.push(door);
+        let delay = Delay::default();
+        self.doors.push(Door { address: door, delay: delay.clone() });
         thread::spawn(move || {
             for client in listener.incoming() {
                 if shared.lock().over {
                     return;
                 }
-                let shared = Arc::clone(&shared);
+                let (shared, delay) = (Arc::clone(&shared), delay.clone());
                 if let Ok(client) = client {
-                    thread::spawn(move || shared.serve(client, upstream, index));
+                    thread::spawn(move || shared.serve(client, upstream, index, &delay));
                 }
             }
         });
@@ -66,6 +80,29 @@ impl Links {
     #[must_use]
     pub fn count(&self) -> usize {
         self.doors.len()
+    }
+
+    /// The URLs of the relays, in the order in which they were added.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.doors.iter().map(|door| format!("http://{}", door.address)).collect()
+    }
+
+    /// Delays everything that comes to the relay of this number from now on, so that a request and its
+    /// response together take so much longer. The throughput is not limited.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such relay.
+    pub fn set_round_trip(&self, relay: usize, round_trip: Duration) {
+        self.doors[relay].delay.set(round_trip / 2);
+    }
+
+    /// The same for all relays.
+    pub fn set_round_trips(&self, round_trip: Duration) {
+        for door in &self.doors {
+            door.delay.set(round_trip / 2);
+        }
     }
 
     /// Tells which member has which number; relays are counted as they were added.
@@ -92,7 +129,7 @@ impl Drop for Links {
             _ = socket.shutdown(Shutdown::Both);
         }
         for door in &self.doors {
-            _ = TcpStream::connect_timeout(door, Duration::from_secs(1));
+            _ = TcpStream::connect_timeout(&door.address, Duration::from_secs(1));
         }
     }
 }
@@ -102,37 +139,23 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(self: Arc<Self>, client: TcpStream, upstream: SocketAddr, to: usize) {
+    fn serve(self: Arc<Self>, client: TcpStream, upstream: SocketAddr, to: usize, delay: &Delay) {
         let client = self.adopt(client);
         let mut reader = BufReader::new(&*client);
-        let Some((head, from)) = first_head(&mut reader) else { return };
-        self.wait_for_way(from.as_deref(), to);
+        let Some((mut first, from)) = first_head(&mut reader) else { return };
+        first.extend_from_slice(reader.buffer());
+        let from = from.as_deref();
+        let arrived = Instant::now();
+        self.wait_for_way(from, to);
         let Ok(server) = TcpStream::connect_timeout(&upstream, Duration::from_secs(1)) else {
             return;
         };
         let server = self.adopt(server);
-        if (&*server).write_all(&head).is_err() || (&*server).write_all(reader.buffer()).is_err() {
-            return;
-        }
-        let back = {
-            let (shared, from) = (Arc::clone(&self), from.clone());
-            let (server, client) = (Arc::clone(&server), Arc::clone(&client));
-            thread::spawn(move || shared.relay(&server, &client, from.as_deref(), to))
-        };
-        self.relay(&client, &server, from.as_deref(), to);
-        _ = back.join();
-    }
-
-    fn relay(&self, mut from: &TcpStream, mut into: &TcpStream, sender: Option<&str>, to: usize) {
-        let mut buffer = [0; 16 << 10];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            self.wait_for_way(sender, to);
-            if into.write_all(&buffer[..count]).is_err() {
-                break;
-            }
-        }
-        _ = from.shutdown(Shutdown::Both);
-        _ = into.shutdown(Shutdown::Both);
+        let way = || self.wait_for_way(from, to);
+        thread::scope(|scope| {
+            scope.spawn(|| delay::copy(&server, &client, delay, None, way));
+            delay::copy(&client, &server, delay, Some((arrived, first)), way);
+        });
     }
 
     fn adopt(&self, socket: TcpStream) -> Arc<TcpStream> {
@@ -183,7 +206,10 @@ fn first_head(reader: &mut BufReader<&TcpStream>) -> Option<(Vec<u8>, Option<Str
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{
+        io::{Read, Write},
+        sync::mpsc,
+    };
 
     use super::*;
 
@@ -230,5 +256,38 @@ mod tests {
         links.isolate(Some(0));
         let _again = say("c2");
         assert_eq!(hears(), None, "the member behind the relay is the isolated one");
+    }
+
+    #[test]
+    fn a_relay_delays_both_directions_and_a_changed_delay_applies_to_what_follows() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let upstream = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut buffer = [0; 256];
+            while let Ok(count @ 1..) = client.read(&mut buffer) {
+                client.write_all(&buffer[..count]).unwrap();
+            }
+        });
+        let mut links = Links::default();
+        let door = address_of(&links.add(&upstream).unwrap()).unwrap();
+        assert_eq!(links.urls(), [format!("http://{door}")]);
+        let mut client = TcpStream::connect(door).unwrap();
+        let mut round = |text: &str| {
+            let began = Instant::now();
+            client.write_all(text.as_bytes()).unwrap();
+            let mut back = vec![0; text.len()];
+            client.read_exact(&mut back).unwrap();
+            assert_eq!(back, text.as_bytes());
+            began.elapsed()
+        };
+        let far = Duration::from_millis(200);
+        links.set_round_trip(0, far);
+        let head = "GET / HTTP/1.1\r\n\r\n";
+        assert!(round(head) >= far, "the first request is delayed, too");
+        assert!(round("more") >= far);
+        links.set_round_trips(Duration::ZERO);
+        // The machine may be busy: one of some that is quick shows it.
+        assert!((0..20).any(|_| round("near") < far / 2));
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Write};
 
 /// The head of a message, with its empty line.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub(super) bytes: Vec<u8>,
 }
 
@@ -19,7 +19,7 @@ enum Length {
 
 impl Head {
     /// The next head, or none if the connection ends before it.
-    pub(super) fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
+    pub(crate) fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         loop {
             let begin = bytes.len();
@@ -42,7 +42,7 @@ impl Head {
         line.split(' ').nth(index).unwrap_or_default().to_owned()
     }
 
-    pub(super) fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         self.word(1).parse().ok()
     }
 
@@ -78,7 +78,7 @@ impl Head {
 
     /// Copies the body of an answer to a request with this method. Returns whether the connection has
     /// ended with it.
-    pub(super) fn copy_answer_body(
+    pub(crate) fn copy_answer_body(
         &self,
         method: &str,
         from: &mut impl BufRead,
