@@ -190,6 +190,7 @@ impl Cluster {
         (self.id, self.progress) = (None, Progress::default());
         self.generation = self.generation.wrapping_add(1);
         self.budget = Budget::default();
+        self.slow_pin = None;
         self.seeds = Arc::clone(&seeds);
         self.set_ring(&seeds);
         Ok(())
@@ -206,7 +207,7 @@ impl Cluster {
         self.set_ring(&members.endpoints);
         let leader = members.leader.as_ref();
         if let Some(at) = self.endpoints().iter().position(|own| Some(own) == leader) {
-            self.pinned = at;
+            (self.pinned, self.slow_pin) = (at, None);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Pins, rings, and what is learned.
 
+use std::time::Duration;
+
 use super::*;
 
 fn cluster(texts: &[&str]) -> Cluster {
@@ -235,4 +237,51 @@ fn credentials_that_were_given_for_https_go_nowhere_in_clear() {
     // The password in the URL does not make it any safer where https was meant.
     let mut cluster = make("https://a:1", 0);
     assert!(cluster.replace(list("http://root:hunter2@a:1")).is_err());
+}
+
+#[test]
+fn a_slow_endpoint_is_pinned_again_when_it_is_fine_unless_the_pin_was_chosen_since() {
+    for chosen in [false, true] {
+        let mut cluster = cluster(&["http://a:1,http://b:2,http://c:3"]);
+        let first = Arc::clone(cluster.route().state_of(cluster.pinned()).unwrap());
+        first.suspect(Duration::from_millis(250));
+        cluster.follow(&detour("http://a:1", "http://b:2"));
+        assert!(!cluster.follow_probes(), "nothing is known yet");
+        assert_eq!(cluster.pinned().as_str(), "http://b:2");
+        if chosen {
+            cluster.learn(&members(
+                &cluster,
+                "http://a:1,http://b:2,http://c:3",
+                Some("http://c:3"),
+            ));
+        }
+        first.recover();
+        assert_eq!(cluster.follow_probes(), !chosen);
+        let pinned = if chosen { "http://c:3" } else { "http://a:1" };
+        assert_eq!(cluster.pinned().as_str(), pinned);
+    }
+}
+
+#[test]
+fn a_dead_endpoint_comes_last_and_is_not_pinned_while_there_is_another_one() {
+    let mut cluster = cluster(&["http://a:1,http://b:2,http://c:3"]);
+    let first = Arc::clone(cluster.route().state_of(cluster.pinned()).unwrap());
+    first.fail();
+    let route = cluster.route();
+    assert!(route.had_doubts() && route.is_dead(2));
+    assert!(cluster.follow_probes());
+    assert_eq!(cluster.pinned().as_str(), "http://b:2");
+    first.recover();
+    assert!(!cluster.follow_probes(), "it was left for good");
+    assert!(!cluster.route().had_doubts());
+}
+
+#[test]
+fn what_is_known_of_an_endpoint_that_stays_is_kept() {
+    let mut cluster = cluster(&["http://a:1,http://b:2"]);
+    let first = Arc::clone(cluster.route().state_of(cluster.pinned()).unwrap());
+    first.respond(Class::Read, false, Duration::from_millis(300));
+    cluster.replace(Endpoint::parse_list(["http://c:3,http://a:1"]).unwrap()).unwrap();
+    let expected = |at: usize| cluster.route().state(at).expected(Class::Read, false).response();
+    assert_eq!((expected(0), expected(1)), (Some(Duration::from_millis(900)), None));
 }
