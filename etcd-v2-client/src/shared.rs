@@ -74,6 +74,7 @@ impl Shared {
     }
 
     /// The same for what begins to use them.
+    #[inline]
     fn route_for_use(self: &Arc<Self>) -> Route {
         let route = self.route();
         if route.had_doubts() {

@@ -37,11 +37,13 @@ impl Route {
 
     /// The endpoint that is asked `position` places after the first one, beginning again after the
     /// last: around the ring, then through the rest.
+    #[inline]
     pub(crate) fn endpoint(&self, position: usize) -> &Endpoint {
         &self.places.endpoints[self.place(position)]
     }
 
     /// What is known of the endpoint at this position.
+    #[inline]
     pub(crate) fn state(&self, position: usize) -> &EndpointState {
         &self.places.states[self.place(position)]
     }

@@ -159,6 +159,7 @@ impl Limits {
         now.saturating_sub(sent) >= usual.unwrap_or_default().max(LEAST)
     }
 
+    #[inline]
     fn patience(&self, turns: &Turns, began: Duration) -> Patience {
         let (pass, others) = (turns.pass(), turns.others());
         let (expected, may_grow) = (self.expected, self.may_grow);

@@ -55,6 +55,7 @@ impl<R: Request> Exchange<R> {
 
     /// Asks the endpoint at the present position, for its leader before if there has to be one, or if nobody
     /// knows whether it answers.
+    #[inline]
     pub(super) fn ask(&mut self) -> State<R::Output> {
         self.expect(Some(self.turns.position()));
         let once = !self.policy.may_repeat(self.encoded.purpose, Outcome::Unknown);
@@ -68,11 +69,13 @@ impl<R: Request> Exchange<R> {
         }
     }
 
+    #[inline]
     pub(super) fn ask_vetted(&mut self) -> State<R::Output> {
         let hop = Hop::to(&self.route, self.turns.position(), &self.encoded);
         self.or_invalid(hop.map(|hop| State::Asking { hop, began: None, sent: None }))
     }
 
+    #[inline]
     fn or_invalid(&mut self, state: Result<State<R::Output>, Invalid>) -> State<R::Output> {
         match state {
             Ok(state) => state,
