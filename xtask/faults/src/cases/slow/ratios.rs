@@ -41,9 +41,6 @@ pub(in crate::cases) const RATIOS: Case = Case {
         Goal::none("probes"),
         Goal::none("retries of the first calls"),
         Goal::none("probes of the first calls"),
-        // The relay does not delay connecting, which tells the distance in reality.
-        Goal::noted("retries of the first calls, far away", ""),
-        Goal::noted("probes of the first calls, far away", ""),
         Goal::none("errors"),
         Goal::noted("machine stalled", "ms"),
     ],
@@ -93,12 +90,6 @@ const SETTINGS: [Setting; 6] = [
 ];
 
 impl Setting {
-    /// Whether a client cannot know how far the members are until the first response comes, and would
-    /// have known in reality.
-    fn surprises(&self) -> bool {
-        self.clients > Duration::from_millis(100)
-    }
-
     fn is_near(&self) -> bool {
         self.clients + self.members <= Duration::from_millis(1)
     }
@@ -119,7 +110,6 @@ pub(super) struct Measured {
     cold: Requests,
     errors: usize,
     notes: Vec<String>,
-    surprised: bool,
 }
 
 /// Requests beyond those that had to be.
@@ -137,10 +127,7 @@ impl Measured {
     /// The same for few calls, the slowest of which say nothing.
     pub(super) fn is_met_by_medians(&self) -> bool {
         let none = Requests::default();
-        self.median <= MOST
-            && self.warm == none
-            && (self.surprised || self.cold == none)
-            && self.errors == 0
+        self.median <= MOST && self.warm == none && self.cold == none && self.errors == 0
     }
 
     pub(super) fn report(self, run: &mut Run<'_>, setting: &Setting) {
@@ -148,13 +135,8 @@ impl Measured {
         run.figures.insert(setting.slowest, self.slowest);
         run.add("retries", self.warm.retries);
         run.add("probes", self.warm.probes);
-        let (retries, probes) = if self.surprised {
-            ("retries of the first calls, far away", "probes of the first calls, far away")
-        } else {
-            ("retries of the first calls", "probes of the first calls")
-        };
-        run.add(retries, self.cold.retries);
-        run.add(probes, self.cold.probes);
+        run.add("retries of the first calls", self.cold.retries);
+        run.add("probes of the first calls", self.cold.probes);
         run.add("errors", self.errors);
         run.notes.extend(self.notes);
     }
@@ -163,7 +145,12 @@ impl Measured {
 /// Lets a fresh client and the plain one work side by side at this distance.
 pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Result<Measured> {
     let base = base.replace([' ', ','], "-");
-    let pinned = run.arena.follower(&mut run.dice)?;
+    // The leader itself in every other run: it needs one round trip to another member, and a follower two.
+    let pinned = if run.number % 2 == 1 {
+        run.arena.follower(&mut run.dice)?
+    } else {
+        run.arena.leader()?
+    };
     let urls = run.arena.relayed(pinned);
     let (ours, plain) = (format!("{base}/ours"), format!("{base}/plain"));
     let attempts = Attempts::new();
@@ -176,7 +163,7 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
     run.arena.far().set_round_trips(setting.clients);
     run.arena.links().set_round_trips(setting.members);
 
-    let mut measured = Measured { surprised: setting.surprises(), ..Measured::default() };
+    let mut measured = Measured::default();
     forget(run);
     for number in 0..FIRST_CALLS {
         let (kind, caller, _) = &mut callers[number % Kind::ALL.len()];

@@ -20,8 +20,6 @@ pub(in crate::cases) const SHORT: Case = Case {
         Goal::none("probes"),
         Goal::none("retries of the first calls"),
         Goal::none("probes of the first calls"),
-        Goal::noted("retries of the first calls, far away", ""),
-        Goal::noted("probes of the first calls, far away", ""),
         Goal::at_most("timeouts after it gets far", 3.0, ""),
         Goal::at_most("timeouts after it comes back", 3.0, ""),
         Goal::at_most("read gap, 120 ms away", 480.0, "ms"),

@@ -1,7 +1,4 @@
-//! A watch and a mirror whose server is far away.
-//!
-//! The relays do not delay connecting, so a fresh client takes the members for near. Calls before the watch or
-//! the mirror let it learn the distance, which it would have learnt from connecting in reality.
+//! A watch and a mirror whose server is far away, each of which is the first thing that a client does.
 
 use std::{
     thread,
@@ -16,7 +13,7 @@ use crate::{
     cases::{Case, Run},
     goal::Goal,
     stream::Stream,
-    subject::{Item, Subject},
+    subject::Item,
 };
 
 pub(in crate::cases) const STREAMS: Case = Case {
@@ -47,7 +44,6 @@ fn watch(run: &mut Run<'_>) -> Result<()> {
     let subject = run.contestant.recorded(&run.arena.relayed(pinned), &attempts)?;
     let begin = run.arena.observer().send(Set::mkdir(&key))?.index().context("no index")?;
     run.arena.far().set_round_trips(FAR);
-    let warm = learn(run, &subject, &attempts);
     let watching = subject.watch(Wait::new(&key).recursive().after(begin));
     thread::sleep(QUIET);
     let written = write(run, &key)?;
@@ -72,7 +68,7 @@ fn watch(run: &mut Run<'_>) -> Result<()> {
     run.count("delivered twice or out of order", faults.twice + faults.out_of_order);
     let needed = stream.changes.len() + SPARE;
     run.count("needless requests of the watch", requests(run, &key).saturating_sub(needed));
-    note_failures(run, &attempts, warm);
+    note_failures(run, &attempts);
     Ok(())
 }
 
@@ -82,7 +78,6 @@ fn mirror(run: &mut Run<'_>) -> Result<()> {
     let subject = run.contestant.recorded(&run.arena.relayed(pinned), &attempts)?;
     run.arena.observer().send(Set::mkdir(&key))?;
     run.arena.far().set_round_trips(FAR);
-    let warm = learn(run, &subject, &attempts);
     let mirroring = subject.mirror(&key);
     thread::sleep(QUIET);
     let written = write(run, &key)?;
@@ -101,7 +96,7 @@ fn mirror(run: &mut Run<'_>) -> Result<()> {
     run.count("keys that differ in the mirror", count);
     let needed = written.len() + SPARE;
     run.count("needless requests of the mirror", requests(run, &key).saturating_sub(needed));
-    note_failures(run, &attempts, warm);
+    note_failures(run, &attempts);
     Ok(())
 }
 
@@ -126,20 +121,8 @@ fn requests(run: &Run<'_>, key: &str) -> usize {
     logs.filter(|entry| entry.target.starts_with(&own)).count()
 }
 
-/// Lets a client learn the distance, and returns when it has.
-fn learn(run: &Run<'_>, subject: &Subject, attempts: &Attempts) -> Duration {
-    for number in 0..20 {
-        let get = Get::new(format!("{}/learn", run.base));
-        // Nobody has created it, and these calls may take too long.
-        _ = subject.send(if number % 2 == 0 { get.quorum() } else { get });
-    }
-    // Probes are on their way beside the calls.
-    thread::sleep(QUIET);
-    attempts.now()
-}
-
-fn note_failures(run: &mut Run<'_>, attempts: &Attempts, warm: Duration) {
-    let all = attempts.between(warm, Duration::MAX);
+fn note_failures(run: &mut Run<'_>, attempts: &Attempts) {
+    let all = attempts.between(Duration::ZERO, Duration::MAX);
     let failed: Vec<_> = all.into_iter().filter(|it| it.failed).collect();
     run.add("attempts that failed", failed.len());
     run.notes.extend(failed.iter().take(20).map(ToString::to_string));
