@@ -18,9 +18,9 @@ use crate::{
 
 pub(in crate::cases) const STOPPED: Case = Case {
     name: "D3",
-    title: "SIGSTOP pinned follower, 120 ms away and near",
+    title: "SIGSTOP pinned follower, 120 ms away, near, and members far from each other",
     runs: 5,
-    links: false,
+    links: true,
     with_go: false,
     goals: &[
         // Four round trips.
@@ -32,11 +32,15 @@ pub(in crate::cases) const STOPPED: Case = Case {
         Goal::at_most("quorum read gap, near", 150.0, "ms"),
         Goal::at_most("unknown sets of one caller, near", 1.0, ""),
         Goal::none("unknown sets while it stays stopped, near"),
+        Goal::noted("read gap, members 120 ms apart", "ms"),
+        Goal::noted("quorum read gap, members 120 ms apart", "ms"),
+        Goal::at_most("unknown sets of one caller, members 120 ms apart", 1.0, ""),
+        Goal::none("unknown sets while it stays stopped, members 120 ms apart"),
         Goal::none("errors"),
         Goal::noted("machine stalled", "ms"),
     ],
     run: |run| {
-        for setting in [&FAR, &NEAR] {
+        for setting in [&FAR, &NEAR, &APART] {
             let measured = measure_again(
                 run,
                 |measured: &Measured| measured.is_met(setting),
@@ -54,9 +58,13 @@ pub(in crate::cases) const STOPPED: Case = Case {
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
-    pub(super) round_trip: Duration,
+    /// Between clients and members.
+    pub(super) clients: Duration,
+    /// Between members.
+    pub(super) members: Duration,
     pub(super) stop: Duration,
-    pub(super) longest_gap: Duration,
+    /// None if there is no goal for it.
+    pub(super) longest_gap: Option<Duration>,
     pub(super) gap: &'static str,
     pub(super) quorum_gap: &'static str,
     pub(super) at_the_stop: &'static str,
@@ -65,9 +73,10 @@ pub(super) struct Setting {
 
 pub(super) const FAR: Setting = Setting {
     name: "far",
-    round_trip: Duration::from_millis(120),
+    clients: Duration::from_millis(120),
+    members: Duration::ZERO,
     stop: Duration::from_secs(6),
-    longest_gap: Duration::from_millis(480),
+    longest_gap: Some(Duration::from_millis(480)),
     gap: "read gap, 120 ms away",
     quorum_gap: "quorum read gap, 120 ms away",
     at_the_stop: "unknown sets of one caller, 120 ms away",
@@ -76,13 +85,28 @@ pub(super) const FAR: Setting = Setting {
 
 const NEAR: Setting = Setting {
     name: "near",
-    round_trip: Duration::ZERO,
+    clients: Duration::ZERO,
+    members: Duration::ZERO,
     stop: Duration::from_secs(12),
-    longest_gap: Duration::from_millis(150),
+    longest_gap: Some(Duration::from_millis(150)),
     gap: "read gap, near",
     quorum_gap: "quorum read gap, near",
     at_the_stop: "unknown sets of one caller, near",
     later: "unknown sets while it stays stopped, near",
+};
+
+/// A quorum read takes longer at every member than a stopped member may cost on a LAN. So timeouts that do not
+/// adapt move the client from one healthy member to the next, and back to the stopped one.
+const APART: Setting = Setting {
+    name: "apart",
+    clients: Duration::ZERO,
+    members: Duration::from_millis(120),
+    stop: Duration::from_secs(12),
+    longest_gap: None,
+    gap: "read gap, members 120 ms apart",
+    quorum_gap: "quorum read gap, members 120 ms apart",
+    at_the_stop: "unknown sets of one caller, members 120 ms apart",
+    later: "unknown sets while it stays stopped, members 120 ms apart",
 };
 
 /// What was found out.
@@ -98,7 +122,7 @@ pub(super) struct Measured {
 
 impl Measured {
     pub(super) fn is_met(&self, setting: &Setting) -> bool {
-        self.gap.max(self.quorum_gap) <= setting.longest_gap
+        setting.longest_gap.is_none_or(|longest| self.gap.max(self.quorum_gap) <= longest)
             && self.at_the_stop <= 1
             && self.later == 0
             && self.errors == 0
@@ -118,10 +142,11 @@ impl Measured {
 pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Result<Measured> {
     let pinned = run.arena.follower(&mut run.dice)?;
     let attempts = Attempts::new();
-    let far = setting.round_trip > Duration::ZERO;
+    let far = setting.clients > Duration::ZERO;
     let urls = if far { run.arena.relayed(pinned) } else { run.arena.endpoints(pinned) };
     let subject = run.contestant.recorded(&urls, &attempts)?;
-    run.arena.far().set_round_trips(setting.round_trip);
+    run.arena.far().set_round_trips(setting.clients);
+    run.arena.links().set_round_trips(setting.members);
     let kinds = [Kind::LocalRead, Kind::QuorumRead, Kind::Set, Kind::Set, Kind::Set];
     let callers = kinds
         .iter()
