@@ -120,18 +120,17 @@ impl Monitoring {
         self.summon(shared, state, due, now);
     }
 
-    /// Sees to it that somebody finds out whether endpoints at which requests timed out are slow or dead. Those that
-    /// are known to be dead are probed whenever the driver looks next.
-    pub(crate) fn attend_doubts(&self, shared: &Arc<Shared>) {
+    /// Has slow and dead endpoints probed when that is due.
+    pub(crate) fn probe_unhealthy(&self, shared: &Arc<Shared>) {
         let now = self.time(Instant::now());
         let route = shared.route();
         let mut state = self.lock();
-        let Some(due) = state.monitor.doubts_due(now, &route) else { return };
+        let Some(due) = state.monitor.unhealthy_probe_due(now, &route) else { return };
         state.has_begun = true;
         self.summon(shared, state, due, now);
     }
 
-    /// Has a driver look at that time.
+    /// Wakes the driver at that time, and starts one if there is none.
     #[inline]
     fn summon(
         &self,

@@ -58,7 +58,7 @@ impl Shared {
         self.cluster().endpoints().to_vec()
     }
 
-    /// All endpoints, the ones that are asked last included.
+    /// All endpoints, the seeds included, without duplicates.
     pub(crate) fn all_endpoints(&self) -> Vec<Endpoint> {
         let cluster = self.cluster();
         let mut all = [cluster.endpoints(), cluster.seeds()].concat();
@@ -68,25 +68,25 @@ impl Shared {
         all
     }
 
-    /// The endpoints as they are now.
+    /// The route as it is now.
     pub(crate) fn route(&self) -> Route {
         self.cluster().route()
     }
 
-    /// The same for what begins to use them.
+    /// The same for a call that begins: slow and dead endpoints are probed.
     #[inline]
-    fn route_for_use(self: &Arc<Self>) -> Route {
+    fn route_to_use(self: &Arc<Self>) -> Route {
         let route = self.route();
-        if route.had_doubts() {
-            route.want_probes();
-            self.monitoring.attend_doubts(self);
+        if route.is_reordered() {
+            route.request_probes();
+            self.monitoring.probe_unhealthy(self);
         }
         route
     }
 
-    /// Takes note of what probes found out.
-    pub(crate) fn follow_probes(&self) {
-        self.change(Cluster::follow_probes);
+    /// Applies the results of probes to the pin.
+    pub(crate) fn apply_probe_results(&self) {
+        self.change(Cluster::apply_probe_results);
     }
 
     pub(crate) fn pinned(&self) -> Endpoint {
@@ -135,14 +135,14 @@ impl Shared {
         policy: &Arc<Policy>,
         begin: impl FnOnce(Start) -> C,
     ) -> Learning<C> {
-        let route = self.route_for_use();
+        let route = self.route_to_use();
         let start = Start::new(route, Arc::clone(policy), self.seed(), Duration::ZERO);
         Learning::new(begin(start), Arc::clone(self))
     }
 
     /// A watch whose lessons go back to the cluster.
     pub(crate) fn watch(self: &Arc<Self>, wait: Wait, policy: &Arc<Policy>) -> Learning<Watch> {
-        let route = self.route_for_use();
+        let route = self.route_to_use();
         let watch = Watch::new(wait, route, Arc::clone(policy), self.seed());
         Learning::new(watch, Arc::clone(self))
     }
@@ -153,7 +153,7 @@ impl Shared {
         interval: Duration,
         policy: &Arc<Policy>,
     ) -> Result<Learning<AutoSync>, Error> {
-        let route = self.route_for_use();
+        let route = self.route_to_use();
         let start = Start::new(route, Arc::clone(policy), self.seed(), Duration::ZERO);
         let sync = AutoSync::new(start, interval, self.wants_leader())?;
         Ok(Learning::new(sync, Arc::clone(self)))
@@ -235,11 +235,11 @@ impl<C: Conversation> Learning<C> {
         self.began.checked_add(now).unwrap_or(self.began)
     }
 
-    /// Takes note that an attempt failed: it may have timed out, so that its endpoint is to be probed.
+    /// Has endpoints probed after a failed attempt: it may have timed out.
     #[cold]
     fn failed(&self) {
-        if self.shared.route().has_doubts() {
-            self.shared.monitoring.attend_doubts(&self.shared);
+        if self.shared.route().has_unhealthy_endpoints() {
+            self.shared.monitoring.probe_unhealthy(&self.shared);
         }
     }
 
@@ -276,7 +276,7 @@ impl<C: Lasting> Learning<C> {
     pub(crate) fn reroute(&mut self) {
         // What it advises from now on is about this route.
         self.followed = None;
-        let route = self.shared.route_for_use();
+        let route = self.shared.route_to_use();
         self.conversation.reroute(route);
     }
 }

@@ -10,7 +10,7 @@
 //! | an attempt of a later pass | takes one |
 //! | the same if there is none left | free, but the call rests before it: [`Policy::retry_pause`] |
 //! | an answer, be it a refusal | gives a tenth of one back, up to [`TOKENS`] |
-//! | the answer of a call that took tokens itself | gives them back: the call was slow, and the cluster is not down |
+//! | the response of a call that took tokens itself | returns them: the cluster is slow, not down |
 //!
 //! They share, too, whether the cluster is down: whether a call has asked all endpoints in vain, and nobody
 //! has answered any call since.
@@ -51,7 +51,7 @@ impl Budget {
         let _ = self.shared.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
     }
 
-    /// Gives so many tokens back that a call took which has its response now.
+    /// Returns the tokens that a call took, because the call got its response.
     pub(crate) fn give_back(&self, tokens: u32) {
         let most = TOKENS * TENTHS;
         let give = |left: u32| Some(left.saturating_add(tokens.saturating_mul(TENTHS)).min(most));

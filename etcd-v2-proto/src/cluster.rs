@@ -2,13 +2,13 @@
 //!
 //! All three types are plain values. A call starts from a [`Route`], a snapshot of the [`Cluster`],
 //! and reports a [`Detour`] when it found a better endpoint to begin with. A cluster, its clones and all its routes
-//! share two things: the budget for [asking again](crate::Policy::retry_pause), and for each endpoint its response
-//! times and whether it is slow or dead.
+//! share two things: the budget for [retries](crate::Policy::retry_pause), and for each endpoint its response times
+//! and its health.
 
 mod detour;
 mod endpoint_state;
+mod endpoint_table;
 mod estimate;
-mod places;
 mod progress;
 mod route;
 #[cfg(test)]
@@ -16,11 +16,11 @@ mod tests;
 
 pub use detour::Detour;
 pub(crate) use detour::News;
-pub(crate) use endpoint_state::{Class, EndpointState, Expected, Standing};
+pub(crate) use endpoint_state::{Class, EndpointState, Expected, Health};
 pub use progress::Progress;
 pub use route::Route;
 
-use places::Places;
+use endpoint_table::EndpointTable;
 
 use std::sync::Arc;
 
@@ -46,12 +46,12 @@ pub struct Cluster {
     /// What the caller gave; never empty, never forgotten.
     seeds: Arc<[Endpoint]>,
     /// First the ring of those that are asked in turn, then the seeds that are not among them.
-    places: Arc<Places>,
+    table: Arc<EndpointTable>,
     /// How many endpoints the ring has; at least one.
     ring: usize,
     pinned: usize,
-    /// The endpoint that was pinned before a request timed out there. It is pinned again when it is fine.
-    slow_pin: Option<Endpoint>,
+    /// The endpoint that was pinned before a request timed out there. It is pinned again when it is healthy.
+    pin_before_timeout: Option<Endpoint>,
     login: Login,
     /// Whether the caller has given credentials together with an endpoint that is not encrypted.
     in_clear: bool,
@@ -74,15 +74,15 @@ impl Cluster {
     /// No endpoint at all, or endpoints with different user information.
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Result<Self, ErrorKind> {
         let (seeds, credentials) = gather(endpoints)?;
-        let (places, ring) = (Arc::new(Places::new(seeds.to_vec())), seeds.len());
+        let (table, ring) = (Arc::new(EndpointTable::new(seeds.to_vec())), seeds.len());
         let login = credentials.map_or(Login::Nobody, Login::Fixed);
         let in_clear = !login.is_nobody() && in_clear(&seeds).is_some();
         Ok(Self {
             seeds,
-            places,
+            table,
             ring,
             pinned: 0,
-            slow_pin: None,
+            pin_before_timeout: None,
             login,
             in_clear,
             id: None,
@@ -127,7 +127,7 @@ impl Cluster {
     /// if they are known, else the seeds.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
-        &self.places.endpoints[..self.ring]
+        &self.table.endpoints[..self.ring]
     }
 
     /// The endpoints that the caller gave. They are asked when no other one answers.
@@ -157,7 +157,7 @@ impl Cluster {
     /// The endpoint that is asked first.
     #[must_use]
     pub fn pinned(&self) -> &Endpoint {
-        &self.places.endpoints[self.pinned]
+        &self.table.endpoints[self.pinned]
     }
 
     /// As whom the cluster is asked, unless that is up to a provider.
@@ -166,8 +166,9 @@ impl Cluster {
         self.login.fixed()
     }
 
-    /// Replaces the seeds, and forgets what was learned, but for the response times of endpoints that stay; the pin
-    /// stays where it is if that endpoint is among the new ones. What calls learn that began before is not taken note of.
+    /// Replaces the seeds, and forgets what was learned, except the response times and the health of endpoints that
+    /// stay. The pin stays where it is if that endpoint is among the new ones. What calls learn that began before is
+    /// ignored.
     ///
     /// # Errors
     /// As for [`new`](Self::new), and user information other than the present credentials or beside a
@@ -190,7 +191,7 @@ impl Cluster {
         (self.id, self.progress) = (None, Progress::default());
         self.generation = self.generation.wrapping_add(1);
         self.budget = Budget::default();
-        self.slow_pin = None;
+        self.pin_before_timeout = None;
         self.seeds = Arc::clone(&seeds);
         self.set_ring(&seeds);
         Ok(())
@@ -207,7 +208,7 @@ impl Cluster {
         self.set_ring(&members.endpoints);
         let leader = members.leader.as_ref();
         if let Some(at) = self.endpoints().iter().position(|own| Some(own) == leader) {
-            (self.pinned, self.slow_pin) = (at, None);
+            (self.pinned, self.pin_before_timeout) = (at, None);
         }
     }
 
@@ -225,17 +226,17 @@ impl Cluster {
             }
         }
         self.pinned = endpoints[..size].iter().position(|own| own == self.pinned()).unwrap_or(0);
-        (self.places, self.ring) = (Arc::new(self.places.replaced(endpoints)), size);
+        (self.table, self.ring) = (Arc::new(self.table.replaced(endpoints)), size);
     }
 
-    /// Whom a call asks, in order: from the pinned endpoint on, then around. Endpoints that are slow come after
-    /// all others, and those that are dead last.
+    /// The endpoints in the order in which a call tries them: from the pinned endpoint on, then around. Slow endpoints
+    /// come after healthy ones, and dead endpoints come last.
     #[must_use]
     pub fn route(&self) -> Route {
-        let is_fine = |state: &Arc<EndpointState>| state.standing() == Standing::Fine;
-        let is_fine = self.places.states.iter().all(is_fine);
+        let is_fine = |state: &Arc<EndpointState>| state.health() == Health::Healthy;
+        let is_fine = self.table.states.iter().all(is_fine);
         Route {
-            places: Arc::clone(&self.places),
+            table: Arc::clone(&self.table),
             order: if is_fine { None } else { Some(self.order()) },
             ring: self.ring,
             first: self.pinned,
@@ -248,32 +249,33 @@ impl Cluster {
         }
     }
 
-    /// In which order endpoints are asked some of which are slow or dead: those that are fine first, those that are
-    /// dead last, each of them in the usual order.
+    /// The order of the endpoints when some of them are slow or dead: healthy, slow, dead, and the usual order within
+    /// each group.
     #[cold]
     fn order(&self) -> Arc<Vec<usize>> {
-        let (first, ring, len) = (self.pinned, self.ring, self.places.endpoints.len());
+        let (first, ring, len) = (self.pinned, self.ring, self.table.endpoints.len());
         let mut order: Vec<_> =
-            (0..len).map(|position| route::place(position, first, ring)).collect();
-        order.sort_by_key(|at| self.places.states[*at].standing());
+            (0..len).map(|position| route::table_index(position, first, ring)).collect();
+        order.sort_by_key(|at| self.table.states[*at].health());
         Arc::new(order)
     }
 
-    /// Takes note of what probes found out: a pinned endpoint that was left because a request timed out there is
-    /// pinned again as soon as it is fine, and an endpoint that is dead is not pinned while there is another one that is
-    /// not. Says whether the pin moved.
-    pub fn follow_probes(&mut self) -> bool {
+    /// Applies the results of probes to the pin. An endpoint that lost the pin because of a timeout gets it back when it
+    /// is healthy. A dead endpoint loses the pin if there is another endpoint that is not dead. Returns whether the pin
+    /// moved.
+    pub fn apply_probe_results(&mut self) -> bool {
         let before = self.pinned;
-        let states = &self.places.states;
-        let slow_pin = self.slow_pin.as_ref().and_then(|endpoint| self.places.position(endpoint));
-        match slow_pin.map(|at| (at, states[at].standing())) {
-            Some((at, Standing::Fine)) => (self.pinned, self.slow_pin) = (at, None),
-            // Nobody has heard from it yet.
-            Some((_, Standing::Slow | Standing::Dead)) => {}
-            None => self.slow_pin = None,
+        let states = &self.table.states;
+        let pin_before_timeout =
+            self.pin_before_timeout.as_ref().and_then(|endpoint| self.table.position(endpoint));
+        match pin_before_timeout.map(|at| (at, states[at].health())) {
+            Some((at, Health::Healthy)) => (self.pinned, self.pin_before_timeout) = (at, None),
+            // It has not responded yet.
+            Some((_, Health::Slow | Health::Dead)) => {}
+            None => self.pin_before_timeout = None,
         }
-        if states[self.pinned].standing() == Standing::Dead {
-            let first = self.places.position(self.route().endpoint(0));
+        if states[self.pinned].health() == Health::Dead {
+            let first = self.table.position(self.route().endpoint(0));
             self.pinned = first.unwrap_or(self.pinned);
         }
         self.pinned != before
@@ -296,11 +298,13 @@ impl Cluster {
         if *self.pinned() != detour.from {
             return false;
         }
-        let Some(to) = self.places.position(&detour.to) else {
+        let Some(to) = self.table.position(&detour.to) else {
             return false;
         };
-        if self.slow_pin.is_none() && self.places.states[self.pinned].standing() == Standing::Slow {
-            self.slow_pin = Some(detour.from.clone());
+        if self.pin_before_timeout.is_none()
+            && self.table.states[self.pinned].health() == Health::Slow
+        {
+            self.pin_before_timeout = Some(detour.from.clone());
         }
         self.pinned = to;
         true

@@ -107,7 +107,7 @@ impl Diagnose {
         // Who is late but answers is told from who does not.
         (policy.read_head, policy.quorum_head) = (None, None);
         (policy.passes, policy.any_cluster) = (Some(1), true);
-        // What is found moves no call to another endpoint.
+        // A diagnosis does not change the health of endpoints.
         policy.late = None;
         State::Asking(question, Box::new(self.start.exchange(question, now)))
     }

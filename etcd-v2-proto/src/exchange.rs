@@ -98,7 +98,7 @@ use turns::{Next, Turns};
 pub struct Exchange<R: Request> {
     request: R,
     encoded: Encoded,
-    /// What its response times are kept for, if they say something.
+    /// The class of its response times; none for waits.
     class: Option<Class>,
     route: Route,
     policy: Arc<Policy>,

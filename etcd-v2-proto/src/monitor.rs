@@ -12,8 +12,8 @@
 //! - the head of a write, of a patient quorum read or of a wait is [late](Policy::late), or after the head of a write or
 //!   a quorum read the first piece of its body, and every half second as long as it is;
 //! - watches at it are idle, once in each [`Policy::watch_probe`], however many there are;
-//! - a request timed out there and nothing was heard from it since: at once, and if it does not answer, again after
-//!   half a second, then after twice as long each time, up to 5 seconds, as long as calls begin;
+//! - a request timed out there, and it has not responded since: at once, and if that probe fails, again after 1, 2 and
+//!   4 seconds and then every 5 seconds, as long as calls begin;
 //! - it said that it has no leader and somebody waits for it, every half second, and so are the other
 //!   endpoints then, until one of them has a leader.
 //! - an endpoint that somebody waits for names a leader: then one other endpoint is probed, to compare the leaders
@@ -21,8 +21,8 @@
 //!   watches. If the two disagree, all endpoints are probed again half a second later.
 //!
 //! No endpoint is probed more than twice within a second, and none while answers come in time and no
-//! watch is idle. Other reads have short limits of their own and are no affair of it, unless they time out. Quorum reads
-//! are meant where writes are named in what follows.
+//! watch is idle. Other reads have short timeouts of their own; their endpoints are probed only after a timeout. Quorum
+//! reads are meant where writes are named in what follows.
 //!
 //! | a probe finds | then |
 //! |---|---|
@@ -35,15 +35,14 @@
 //! | dead, and nobody has heard from it since the probe began | all are left |
 //! | unclear, or dead, but that was noticed late | nothing |
 //!
-//! An endpoint that a probe finds dead is asked after all others, until a probe or another request is answered. So is one
-//! at which a request timed out and that has no leader, and for five probes one at which three requests of a kind
-//! have timed out in a row, though it answers probes. One
-//! that is alive gets its place back ([`Cluster::follow_probes`](crate::Cluster::follow_probes)).
+//! A dead endpoint is the last choice until a probe or a request succeeds there. Two other endpoints count as dead: one
+//! where a request timed out and that has no leader, and one where three requests of a class have timed out in a row
+//! although its probes succeed; the latter is used again after the fifth probe. An endpoint that is alive regains its
+//! position ([`Cluster::apply_probe_results`](crate::Cluster::apply_probe_results)).
 //!
-//! A head is late after [`Policy::late`], or after the longest time that it is expected to take, if that is longer. A
-//! probe takes [`Policy::probe`] at most, or twice the longest time that a round trip is expected to take, if that is
-//! longer; four times the limit at an endpoint that was never reached; and up to eight times the limit, doubled with
-//! each probe that fails.
+//! A head is late after [`Policy::late`], or after its expected response time if that is longer. A probe takes
+//! [`Policy::probe`] at most, or two expected round trips if that is longer, or four times the configured value at an
+//! endpoint that was never reached. Each probe that times out doubles that, up to eight times.
 //!
 //! A leader that is cut off from its peers does not step down before etcd 3.0, and names itself for as long as that
 //! lasts. That is why leaders are compared. Members disagree for a moment during each election, too; so the same
@@ -99,7 +98,7 @@ use std::time::Duration;
 use self::disagreement::Disagreement;
 use self::entry::{AGAIN, Entry, Phase};
 use self::member::Member;
-use crate::cluster::{Route, Standing};
+use crate::cluster::{Health, Route};
 use crate::endpoint::Endpoint;
 use crate::interrupt::{AbandonReason, Interrupt};
 use crate::policy::Policy;
@@ -115,7 +114,7 @@ pub struct Pending<'a> {
     pub purpose: Purpose,
     /// How patiently.
     pub policy: &'a Policy,
-    /// How long it is expected to take at the most, connecting included: the endpoint is not probed before.
+    /// How long it is expected to take at most, connecting included. The endpoint is not probed before.
     pub expected: Duration,
 }
 
@@ -126,7 +125,7 @@ impl<'a> Pending<'a> {
         Self { endpoint, purpose, policy, expected: Duration::ZERO }
     }
 
-    /// The same, expected to take this long at the most.
+    /// The same attempt, expected to take this long at most.
     #[must_use]
     pub const fn expecting(mut self, expected: Duration) -> Self {
         self.expected = expected;
@@ -206,10 +205,10 @@ impl Monitor {
         self.entries.get(ticket.place)?.as_ref()?.due(None)
     }
 
-    /// When an endpoint is to be probed because a request timed out there, if there is one.
+    /// When the first slow or dead endpoint is to be probed, if there is one.
     #[must_use]
-    pub fn doubts_due(&self, now: Duration, route: &Route) -> Option<Duration> {
-        self.first_doubt(now, route).map(|(due, _)| due)
+    pub fn unhealthy_probe_due(&self, now: Duration, route: &Route) -> Option<Duration> {
+        self.first_unhealthy(now, route).map(|(due, _)| due)
     }
 
     /// The head of the answer is there. A write or a quorum read is watched over until the first piece of its
@@ -244,8 +243,8 @@ impl Monitor {
         }
     }
 
-    /// What has to be done now. `route` has the endpoints of the cluster: if one has no leader, the others
-    /// are asked, and those of them at which a request timed out are probed.
+    /// What has to be done now. `route` has the endpoints of the cluster: slow and dead ones are probed, and if one has no
+    /// leader, so are the others.
     pub fn next(&mut self, now: Duration, route: &Route) -> Duty {
         for entry in self.entries.iter_mut().flatten() {
             if !entry.is_left && entry.ends().is_some_and(|end| end <= now) {
@@ -259,7 +258,7 @@ impl Monitor {
             return Duty::Leave(mem::take(&mut self.leaving));
         }
         self.forget(now);
-        let due = self.first_due(&endpoints).into_iter().chain(self.first_doubt(now, route));
+        let due = self.first_due(&endpoints).into_iter().chain(self.first_unhealthy(now, route));
         match due.min_by_key(|(at, _)| *at) {
             Some((at, endpoint)) if at <= now => {
                 self.begin_comparisons(now, &endpoint, &endpoints);
@@ -278,8 +277,8 @@ impl Monitor {
         }
     }
 
-    /// Takes what the last probe of this endpoint found, which is over now. `route` has the endpoints of the cluster,
-    /// whose state this changes; see [`Cluster::follow_probes`](crate::Cluster::follow_probes).
+    /// Takes the result of the last probe of this endpoint, which is over now, and changes the health of the endpoint in
+    /// `route`. [`Cluster::apply_probe_results`](crate::Cluster::apply_probe_results) has to follow.
     pub fn learn(&mut self, now: Duration, route: &Route, endpoint: &Endpoint, found: Liveness) {
         let Some(at) = self.members.iter().position(|member| member.endpoint == *endpoint) else {
             return;
@@ -309,16 +308,15 @@ impl Monitor {
             member.hear(now);
         }
         if let Some(state) = route.state_of(endpoint) {
-            let is_doubtful = state.standing() != Standing::Fine;
-            // Where requests keep timing out, it is given another chance after a while only.
-            let is_known_to_hang = member.failures < CHANCE && state.keeps_timing_out();
-            if is_dead || (is_doubtful && (is_without_leader || (has_answered && is_known_to_hang)))
-            {
+            let is_unhealthy = state.health() != Health::Healthy;
+            // If requests keep timing out, a successful probe means little.
+            let is_unreliable = member.failures < PROBES_BEFORE_RETRY && state.keeps_timing_out();
+            if is_dead || (is_unhealthy && (is_without_leader || (has_answered && is_unreliable))) {
                 member.failures = member.failures.saturating_add(1);
-                state.fail();
+                state.mark_dead();
             } else if has_answered {
                 member.failures = 0;
-                state.recover();
+                state.mark_healthy();
             }
         }
         let (reign, is_vacant) = (member.reign, member.vacancy.is_some());
@@ -377,18 +375,18 @@ impl Monitor {
         self.members = members;
     }
 
-    /// Which endpoint is to be probed first because a request timed out there, and when: at once, and
-    /// where a probe failed again and again, as long as calls begin.
-    fn first_doubt(&self, now: Duration, route: &Route) -> Option<(Duration, Endpoint)> {
-        let due = route.doubtful().filter_map(|(endpoint, state)| {
+    /// Which slow or dead endpoint is to be probed first, and when: a slow one at once, a dead one with growing pauses
+    /// and only if a call has begun since its last probe.
+    fn first_unhealthy(&self, now: Duration, route: &Route) -> Option<(Duration, Endpoint)> {
+        let due = route.unhealthy().filter_map(|(endpoint, state)| {
             let member = self.known(endpoint);
             let last = member.and_then(|member| member.last);
-            let due = match (state.standing(), last) {
-                (Standing::Dead, _) if !state.is_wanted() => return None,
-                (Standing::Dead, Some(last)) => {
+            let due = match (state.health(), last) {
+                (Health::Dead, _) if !state.is_probe_requested() => return None,
+                (Health::Dead, Some(last)) => {
                     let failures = member.map_or(0, |member| member.failures);
                     let pause = AGAIN.saturating_mul(2_u32.saturating_pow(failures));
-                    last.saturating_add(pause.min(SELDOM))
+                    last.saturating_add(pause.min(LONGEST_PAUSE))
                 }
                 _ => now,
             };
@@ -442,16 +440,15 @@ impl Monitor {
     }
 }
 
-/// All endpoints, in an order that does not depend on which one is asked first.
+/// All endpoints, in an order that does not depend on the pin.
 fn sorted(route: &Route) -> Vec<Endpoint> {
     let mut endpoints = route.endpoints().to_vec();
     endpoints.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     endpoints
 }
 
-/// After how many probes an endpoint is used again that answers them, but at which requests have timed out several
-/// times in a row.
-const CHANCE: u32 = 4;
+/// After how many successful probes an endpoint is used again where requests have timed out several times in a row.
+const PROBES_BEFORE_RETRY: u32 = 4;
 
-/// The longest pause between probes of an endpoint that is dead.
-const SELDOM: Duration = Duration::from_secs(5);
+/// The longest pause between two probes of a dead endpoint.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -45,8 +45,8 @@ pub struct Policy {
     pub handshake: Option<Duration>,
     /// How long an attempt waits for the head of a local read of one key in the first pass over the endpoints; each
     /// later pass has four times as much. Adaptive, at least 100 milliseconds and at most 2 seconds: so a member that
-    /// stops costs 100 milliseconds on a LAN, and a little more than a round trip where it is farther away. At an
-    /// endpoint that has not responded yet it is half a second.
+    /// stops costs 100 milliseconds on a LAN, and a little more than a round trip if it is farther away. It is half a
+    /// second at an endpoint that has not responded yet.
     ///
     /// Whatever the timeouts say, the deadline is shared: where it does not suffice for all endpoints
     /// in the first pass, each has an equal part of what is left.
@@ -54,18 +54,15 @@ pub struct Policy {
     /// The same for a recursive listing, which the server has to put together first. Adaptive, at least 1 second
     /// and at most 5 seconds.
     pub listing_head: Option<Timeout>,
-    /// The same for a quorum read. Adaptive, at least 100 milliseconds and at most 2 seconds, but 1 second at an
-    /// endpoint whose response times for quorum reads are not known, since nobody knows how far the members are from
-    /// each other. It is
-    /// five times as much in later passes, since a read that was proposed to a leader
-    /// which is gone is lost and has to be proposed again; and as much as for a
-    /// [write](Self::write_head) once the call has been going on for 2.5 seconds, when any election should
-    /// be over, for clusters that are slow as a whole. A quorum read that is recursive waits for the limit of a
-    /// [listing](Self::listing_head) besides.
+    /// The same for a quorum read. Adaptive, at least 100 milliseconds and at most 2 seconds, but 1 second before the
+    /// first response to a quorum read, because the distance between the members is not known. It is five times as much
+    /// in later passes: a read that was proposed to a leader which is gone is lost and has to be proposed again. It is as
+    /// much as for a [write](Self::write_head) when the call has taken 2.5 seconds, after which any election should be
+    /// over. A recursive quorum read has the timeout of a [listing](Self::listing_head) in addition.
     pub quorum_head: Option<Timeout>,
     /// The same for a write that is conditional on `prevIndex`, which may be sent again because a second copy of it
-    /// can only fail. Adaptive, at least 1 second and at most 7 seconds; each later pass has twice as much. Never
-    /// more than [`write_head`](Self::write_head), if that is set.
+    /// can only fail. Adaptive, at least 1 second and at most 7 seconds, twice as much in each later pass, and 10
+    /// milliseconds more for each KiB of the body. Without that, never more than [`write_head`](Self::write_head).
     pub guarded_head: Option<Timeout>,
     /// The longest to wait for the head of any other write, connecting included. 7 seconds: giving up before the
     /// server does makes outcomes unknown that need not be. It does not adapt, because such a write is not sent again.
@@ -93,10 +90,10 @@ pub struct Policy {
     pub watch_pause: Duration,
     /// How long the head of a write, of a wait or of a [patient](Self::quorum_head) quorum read may take, or
     /// the body of a write or of such a read be silent, before the endpoint is [probed](crate::monitor),
-    /// which tells whether it is worth to wait on. 250 milliseconds, or as long as a response of that kind is expected
-    /// to take at that endpoint, connecting included, if that is longer; 1 second at an endpoint that has not responded
-    /// to such a request before. An endpoint is probed as well when a request
-    /// times out there. `None` probes nobody for being late: a server that hangs is waited for until the limits above.
+    /// which tells whether it is worth to wait on. 250 milliseconds, or the expected response time with connecting if
+    /// that is longer; 1 second before the first response to such a request. An endpoint is probed as well when a
+    /// request times out there. With `None`, neither happens, and a server that hangs is waited for until the limits
+    /// above.
     ///
     /// Where the client has three endpoints or more, one other endpoint is probed as well, after each of these probes, to
     /// find out whether it names another leader: that is how a leader is noticed that is cut off from its peers and does
@@ -112,9 +109,8 @@ pub struct Policy {
     /// off and does not step down (before etcd 3.0) within 12 seconds, if a majority of the endpoints names another one.
     pub watch_probe: Option<Duration>,
     /// The longest that a probe of a near endpoint takes, connecting included; without an answer by then
-    /// it is left. 250 milliseconds. It is more where that is shorter than connecting and a round trip are expected to
-    /// take, four times as much at an endpoint that was never reached, and doubles, up to eight times, with each
-    /// probe that fails.
+    /// it is left. 250 milliseconds, or two expected round trips if that is longer; four times as much at an endpoint
+    /// that was never reached. Each probe that times out doubles it, up to eight times.
     pub probe: Duration,
     /// The longest to wait for the head of a write, or of a patient quorum read, in all if a probe finds
     /// meanwhile that the endpoint has no leader, or another one than before. 3 seconds: what was on its way

@@ -42,7 +42,7 @@ impl<C: Conversation> AsyncRun<C> {
                     self.body = None;
                     match self.transport.send(request, timing, &self.interrupt).await {
                         Ok((head, body)) => {
-                            announce(&mut self.conversation, now, body.connected());
+                            report_connection(&mut self.conversation, now, body.connected());
                             self.body = Some(body);
                             Event::Head(head)
                         }
@@ -126,7 +126,7 @@ impl<C: Conversation> Iterator for BlockingRun<C> {
                     self.body = None;
                     match self.transport.send(request, timing, &self.interrupt) {
                         Ok((head, body)) => {
-                            announce(&mut self.conversation, now, body.connected());
+                            report_connection(&mut self.conversation, now, body.connected());
                             self.body = Some(body);
                             Event::Head(head)
                         }
@@ -172,8 +172,8 @@ impl<C> BlockingRun<C> {
     }
 }
 
-/// Says that the connection of a request is new, if it is.
-fn announce<C: Conversation>(talk: &mut C, now: Duration, connected: Option<Connected>) {
+/// Passes on that the connection of a request is new, if it is.
+fn report_connection<C: Conversation>(talk: &mut C, now: Duration, connected: Option<Connected>) {
     if let Some(connected) = connected {
         talk.handle(now, Event::Connected(connected));
     }

@@ -86,7 +86,7 @@ impl Rounds {
             state.monitor.learn(monitoring.time(Instant::now()), &route, endpoint, found);
         }
         drop(state);
-        shared.follow_probes();
+        shared.apply_probe_results();
     }
 }
 

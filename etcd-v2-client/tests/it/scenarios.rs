@@ -37,7 +37,7 @@
 //! | [`liveness`] | servers hang, are cut off, have no leader | probes tell, and those who wait in vain go on elsewhere |
 //! | [`stalled`] | servers begin an answer and are gone | the same; reads go on elsewhere by themselves |
 //! | [`elections`] | a leader goes, and another one comes | what was sent to the first is left; quorum reads, too |
-//! | [`adaptive`] | requests time out | slow endpoints get their place back, dead ones are the last choice |
+//! | [`adaptive`] | requests time out | slow endpoints regain their position, dead ones are the last choice |
 //! | [`cut_off_leaders`] | a leader is cut off and goes on naming itself | it is left once a majority of the endpoints names another one |
 //! | [`monitors`] | clients, runtimes and tasks come and go | probes go on as long as they are needed, and end |
 //! | [`watches`] | waits are cut, empty, late, refused | resumed from the right index, without spinning |

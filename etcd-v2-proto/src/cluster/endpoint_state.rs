@@ -1,19 +1,20 @@
-//! What the calls and probes of a client have found out about one endpoint.
+//! Response times and health of one endpoint, from the calls and probes of a client.
 //!
-//! | kind of request | its response time consists of |
+//! | class | its response time consists of |
 //! |---|---|
-//! | [network](Class::Network): connecting, probes, the question for the leader | one round trip |
-//! | local read, listing | the same, and the work of the server |
-//! | quorum read, write | the same, and the round trips between the members |
+//! | [network](Class::Network): connects, probes, the request for the leader, heads of waits | one round trip |
+//! | local read, listing | one round trip, and the work of the server |
+//! | quorum read, write | one round trip, and the round trips between the members |
 //!
-//! Where the last sample of the network is newer than that of a kind, both count: the endpoint may be farther away
-//! than it was. Requests with credentials are kinds of their own, since the server hashes the password for each.
+//! If the last network sample is newer than the last sample of a class, the larger estimate of both counts: the distance
+//! may have changed. Requests with credentials have estimates of their own, because the server hashes the password for
+//! each of them.
 //!
-//! | standing | begins with | ends with |
+//! | health | begins with | ends with |
 //! |---|---|---|
-//! | fine | | a timeout: slow; a probe that fails: dead |
-//! | slow | a timeout; a probe is pending | a response or a probe that succeeds: fine; a probe that fails, or finds no leader: dead |
-//! | dead | a probe that fails | a response or a probe that finds a leader: fine |
+//! | healthy | the start, a response, a successful probe | a timeout: slow; a failed probe: dead |
+//! | slow | a timeout; a probe is pending | a response or a successful probe: healthy; a failed probe, or one that finds no leader: dead |
+//! | dead | a failed probe | a response, or a probe that finds a leader: healthy |
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,32 +22,32 @@ use std::time::Duration;
 use super::estimate::SharedEstimate;
 use crate::request::Purpose;
 
-/// The response times and the standing of an endpoint, shared by all clones of a client.
+/// The response times and the health of an endpoint, shared by all clones of a client.
 #[derive(Debug, Default)]
 pub(crate) struct EndpointState {
-    standing: AtomicU8,
+    health: AtomicU8,
     /// Whether a call began since the endpoint was last probed.
-    is_in_use: AtomicBool,
+    probe_requested: AtomicBool,
     /// How many samples there were.
     samples: AtomicU32,
-    /// The response times by kind, each without and with credentials.
-    times: [[SharedEstimate; 2]; KINDS],
-    /// The configured timeout of a probe in microseconds, of the last policy that was in use when a request timed out.
+    /// The response times by class, each without and with credentials.
+    times: [[SharedEstimate; 2]; CLASSES],
+    /// The configured timeout of a probe, in microseconds, from the policy of the last request that timed out.
     probe: AtomicU64,
 }
 
-/// Whether an endpoint is a good choice.
+/// Whether requests should go to an endpoint. The order is the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Standing {
-    /// As far as anybody knows.
-    Fine,
-    /// A request timed out, and whether the endpoint is dead has yet to be found out.
+pub(crate) enum Health {
+    /// No request has timed out since the last response.
+    Healthy,
+    /// A request timed out, and a probe is pending.
     Slow,
-    /// It did not answer a probe: the last choice.
+    /// A probe failed: the last choice.
     Dead,
 }
 
-/// What response times are kept for.
+/// The kinds of requests that have response times of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Connecting, and requests that cost the server nothing, without credentials.
@@ -58,29 +59,29 @@ pub(crate) enum Class {
     Write,
 }
 
-/// How long an attempt at an endpoint is expected to take.
+/// How long an attempt at an endpoint is expected to take, at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// For a response of its kind, in microseconds; 0 before the first one.
+    /// The response, in microseconds; 0 before the first response of this class.
     response: u32,
-    /// For a round trip, in microseconds; 0 before the first contact.
+    /// A round trip, in microseconds; 0 before the first contact.
     network: u32,
-    /// How often the timeout for the response is doubled.
+    /// How many times the timeout of the response is doubled.
     pub(crate) doublings: u32,
-    /// Whether the response times are of requests with credentials, if this one has some.
+    /// Whether the estimate includes the time for credentials, if the request has any.
     pub(crate) is_complete: bool,
     /// Whether the endpoint has responded to a request of any kind.
-    pub(crate) is_reached: bool,
+    pub(crate) has_responded: bool,
 }
 
 impl Expected {
-    /// How long a response is expected to take at the most, from the connection being ready; none before the first
-    /// one.
+    /// How long a response is expected to take at most, from the moment when the connection is ready; none before the
+    /// first response of this class.
     pub(crate) fn response(&self) -> Option<Duration> {
         (self.response != 0).then(|| Duration::from_micros(self.response.into()))
     }
 
-    /// The same for a round trip; none before the first contact.
+    /// How long a round trip is expected to take at most; none before the first contact.
     pub(crate) fn network(&self) -> Option<Duration> {
         (self.network != 0).then(|| Duration::from_micros(self.network.into()))
     }
@@ -95,45 +96,46 @@ impl Expected {
         let micros = |time: Option<Duration>| {
             time.map_or(0, |time| u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
         };
-        let is_reached = response.is_some();
+        let has_responded = response.is_some();
         let (response, network) = (micros(response), micros(network));
-        Self { response, network, doublings, is_complete, is_reached }
+        Self { response, network, doublings, is_complete, has_responded }
     }
 }
 
-const KINDS: usize = 6;
+/// How many classes there are.
+const CLASSES: usize = 6;
 
 impl EndpointState {
-    pub(crate) fn standing(&self) -> Standing {
-        match self.standing.load(Ordering::Relaxed) {
-            0 => Standing::Fine,
-            1 => Standing::Slow,
-            _ => Standing::Dead,
+    pub(crate) fn health(&self) -> Health {
+        match self.health.load(Ordering::Relaxed) {
+            0 => Health::Healthy,
+            1 => Health::Slow,
+            _ => Health::Dead,
         }
     }
 
-    /// Whether there has been a response from it.
-    pub(crate) fn was_reached(&self) -> bool {
+    /// Whether a connection to it was made, or it has responded.
+    pub(crate) fn was_contacted(&self) -> bool {
         self.samples.load(Ordering::Relaxed) > 0
     }
 
-    /// How long an attempt may take that begins now.
+    /// How long an attempt is expected to take that begins now.
     pub(crate) fn expected(&self, class: Class, auth: bool) -> Expected {
-        let (shared_network, mut own) = (self.network().get(), self.kind(class, auth).get());
+        let (shared_network, mut own) = (self.network().get(), self.class(class, auth).get());
         let is_complete = !auth || own.last() != 0;
         if !is_complete {
-            own = self.kind(class, false).get();
+            own = self.class(class, false).get();
         }
         let (mut network, mut response) = (shared_network.timeout(), own.timeout());
-        let mut is_reached = true;
+        let mut has_responded = true;
         if response == 0 {
             let least = self.least_response();
-            (network, is_reached) = (network.max(least), least != 0);
+            (network, has_responded) = (network.max(least), least != 0);
         }
         if response != 0 && shared_network.last() > own.last() {
             response = response.max(network);
         }
-        Expected { response, network, doublings: own.doublings(), is_complete, is_reached }
+        Expected { response, network, doublings: own.doublings(), is_complete, has_responded }
     }
 
     /// Connecting took this long.
@@ -143,70 +145,67 @@ impl EndpointState {
 
     /// The head of a response took this long from the moment when the connection was ready.
     pub(crate) fn respond(&self, class: Class, auth: bool, took: Duration) {
-        if self.standing() != Standing::Fine {
-            self.recover();
-            // Requests of other kinds take as long now.
+        if self.health() != Health::Healthy {
+            self.mark_healthy();
+            // Requests of other classes may take as long now.
             self.network().sample(took, self.number());
         }
-        self.kind(class, auth).sample(took, self.number());
+        self.class(class, auth).sample(took, self.number());
     }
 
-    /// A request of this kind timed out: none, where it was connecting.
-    pub(crate) fn time_out(&self, class: Option<(Class, bool)>) {
-        match class {
-            Some((class, auth)) => self.kind(class, auth).time_out(),
-            None => self.network().time_out(),
-        }
+    /// A request of this class timed out.
+    pub(crate) fn time_out(&self, class: Class, auth: bool) {
+        self.class(class, auth).time_out();
     }
 
-    /// A request timed out: whether it is dead is for a probe to find out, whose configured timeout is this.
-    pub(crate) fn suspect(&self, probe: Duration) {
+    /// A request timed out, so the endpoint is to be probed. `probe` is the configured timeout of a probe.
+    pub(crate) fn mark_slow(&self, probe: Duration) {
         let probe = u64::try_from(probe.as_micros()).unwrap_or(u64::MAX);
         self.probe.store(probe, Ordering::Relaxed);
-        let (fine, slow) = (Standing::Fine as u8, Standing::Slow as u8);
-        let _ = self.standing.compare_exchange(fine, slow, Ordering::Relaxed, Ordering::Relaxed);
+        let (healthy, slow) = (Health::Healthy as u8, Health::Slow as u8);
+        let _ = self.health.compare_exchange(healthy, slow, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Whether requests of some kind have timed out again and again without a response in between, so that it says
-    /// little that probes succeed.
+    /// Whether requests of one class have timed out several times in a row. A successful probe means little then.
     pub(crate) fn keeps_timing_out(&self) -> bool {
         const OFTEN: u32 = 3;
-        self.times.iter().flatten().any(|kind| kind.get().doublings() >= OFTEN)
+        let mut classes = self.times.iter().skip(1).flatten();
+        classes.any(|class| class.get().doublings() >= OFTEN)
     }
 
     /// A probe succeeded, or a response came.
-    pub(crate) fn recover(&self) {
-        self.standing.store(Standing::Fine as u8, Ordering::Relaxed);
+    pub(crate) fn mark_healthy(&self) {
+        self.health.store(Health::Healthy as u8, Ordering::Relaxed);
     }
 
     /// A probe failed.
-    pub(crate) fn fail(&self) {
-        self.standing.store(Standing::Dead as u8, Ordering::Relaxed);
+    pub(crate) fn mark_dead(&self) {
+        self.health.store(Health::Dead as u8, Ordering::Relaxed);
     }
 
-    /// A call begins that would use the endpoint if it were not dead.
-    pub(super) fn want(&self) {
-        self.is_in_use.store(true, Ordering::Relaxed);
+    /// A call begins, so it is useful to know whether the endpoint is still dead.
+    pub(super) fn request_probe(&self) {
+        self.probe_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a call began since the last time that this was cleared.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.is_in_use.load(Ordering::Relaxed)
+    /// Whether a call has begun since the last probe.
+    pub(crate) fn is_probe_requested(&self) -> bool {
+        self.probe_requested.load(Ordering::Relaxed)
     }
 
     /// A probe begins.
     pub(crate) fn begin_probe(&self) {
-        self.is_in_use.store(false, Ordering::Relaxed);
+        self.probe_requested.store(false, Ordering::Relaxed);
     }
 
-    /// How long a probe may take, connecting included, where it is configured to be at least as long as that. The
-    /// configured value of requests that timed out counts as well.
+    /// The timeout of a probe, connecting included: the configured value, or twice the expected round trip if that is
+    /// longer. It doubles with each probe that times out.
     pub(crate) fn probe_timeout(&self, configured: Duration) -> Duration {
-        /// An endpoint that was never reached may be anywhere.
+        /// The distance of an endpoint that was never reached is not known.
         const UNKNOWN: u32 = 4;
         const MOST: u32 = 8;
         let network = self.network().get();
-        // Where something on the way takes the connections, the server is farther away than connecting tells.
+        // Behind a proxy or a tunnel, connecting takes less time than a round trip to the server.
         let round_trip = network.timeout().max(self.least_response());
         let configured = configured.max(Duration::from_micros(self.probe.load(Ordering::Relaxed)));
         let doubled = 2_u32.saturating_pow(network.doublings()).min(MOST);
@@ -216,32 +215,32 @@ impl EndpointState {
         }
     }
 
-    /// The number of the next sample. Of two samples at the same time, both may have it.
+    /// The number of the next sample. Two samples at the same time may get the same number.
     fn number(&self) -> u32 {
         let number = self.samples.load(Ordering::Relaxed).saturating_add(1);
         self.samples.store(number, Ordering::Relaxed);
         number
     }
 
-    fn kind(&self, class: Class, auth: bool) -> &SharedEstimate {
+    fn class(&self, class: Class, auth: bool) -> &SharedEstimate {
         &self.times[class as usize][usize::from(auth)]
     }
 
-    /// The shortest estimate of all kinds of requests, in microseconds: a round trip takes no longer. 0 before the first
-    /// response.
+    /// The shortest estimate of all classes but the network, in microseconds: a round trip takes no longer. 0 before the
+    /// first response.
     #[cold]
     fn least_response(&self) -> u32 {
-        let kinds = self.times.iter().skip(1).flatten().map(|kind| kind.get().timeout());
-        kinds.filter(|time| *time != 0).min().unwrap_or_default()
+        let classes = self.times.iter().skip(1).flatten().map(|class| class.get().timeout());
+        classes.filter(|time| *time != 0).min().unwrap_or_default()
     }
 
     fn network(&self) -> &SharedEstimate {
-        self.kind(Class::Network, false)
+        self.class(Class::Network, false)
     }
 }
 
 impl Class {
-    /// The kind of a request for this; none for waits, which have no response time of their own.
+    /// The class of a request with this purpose; none for waits, which have no response time of their own.
     pub(crate) const fn of(purpose: Purpose) -> Option<Self> {
         Some(match purpose {
             Purpose::Read => Self::Read,
@@ -251,5 +250,92 @@ impl Class {
             Purpose::GuardedWrite | Purpose::Write => Self::Write,
             Purpose::Wait => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// An endpoint whose reads, writes and connects take this long.
+    fn known(millis: u64) -> EndpointState {
+        let state = EndpointState::default();
+        for _ in 0..40 {
+            state.connect(ms(millis));
+            state.respond(Class::Read, false, ms(millis));
+            state.respond(Class::Write, false, ms(millis));
+        }
+        state
+    }
+
+    #[test]
+    fn connects_and_probes_raise_the_timeouts_of_all_classes() {
+        for is_connect in [true, false] {
+            let state = known(5);
+            for class in [Class::Read, Class::Write] {
+                assert!(state.expected(class, false).response() < Some(ms(60)));
+            }
+            match is_connect {
+                true => state.connect(ms(400)),
+                false => state.respond(Class::Network, false, ms(400)),
+            }
+            for class in [Class::Read, Class::Write] {
+                assert!(state.expected(class, false).response() > Some(ms(400)), "{class:?}");
+            }
+            state.respond(Class::Read, false, ms(5));
+            assert!(state.expected(Class::Read, false).response() < Some(ms(60)), "it is newer");
+        }
+    }
+
+    #[test]
+    fn a_connect_does_not_end_the_doubling_and_a_response_does() {
+        let state = known(5);
+        state.time_out(Class::Network, false);
+        state.connect(ms(5));
+        assert_eq!(state.probe_timeout(ms(250)), ms(500));
+        state.respond(Class::Network, false, ms(5));
+        assert_eq!(state.probe_timeout(ms(250)), ms(250));
+    }
+
+    #[test]
+    fn a_probe_of_a_far_endpoint_behind_a_near_proxy_has_time_for_two_round_trips() {
+        let state = EndpointState::default();
+        state.connect(ms(0));
+        (0..40).for_each(|_| state.respond(Class::Read, false, ms(300)));
+        assert!(state.probe_timeout(ms(250)) >= ms(600));
+    }
+
+    #[test]
+    fn credentials_have_estimates_of_their_own() {
+        let state = known(5);
+        assert!(!state.expected(Class::Read, true).is_complete);
+        state.respond(Class::Read, true, ms(70));
+        let (with, without) =
+            (state.expected(Class::Read, true), state.expected(Class::Read, false));
+        assert!(with.is_complete && with.response() == Some(ms(210)), "{with:?}");
+        assert!(without.response() < Some(ms(60)));
+    }
+
+    #[test]
+    fn a_late_response_after_a_timeout_raises_the_timeouts_of_other_classes() {
+        let state = known(5);
+        state.mark_slow(ms(250));
+        state.respond(Class::Write, false, ms(300));
+        assert_eq!(state.health(), Health::Healthy);
+        assert!(state.expected(Class::Read, false).response() > Some(ms(300)));
+    }
+
+    #[test]
+    fn a_dead_endpoint_stays_dead_until_it_responds() {
+        let state = known(5);
+        state.mark_dead();
+        state.mark_slow(ms(250));
+        assert_eq!(state.health(), Health::Dead);
+        state.respond(Class::Read, false, ms(5));
+        assert_eq!(state.health(), Health::Healthy);
     }
 }

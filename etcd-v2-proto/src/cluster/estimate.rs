@@ -1,13 +1,13 @@
-//! How long the next response will take, estimated from the last ones.
+//! An estimate of response times, as TCP computes its retransmission timer (RFC 6298).
 //!
-//! This is how TCP computes its retransmission timer (RFC 6298): the mean gains an eighth of each difference,
-//! the mean deviation a quarter, and the timeout is the mean and four times the deviation. The first sample
-//! counts as the mean, half of it as the deviation. A timeout doubles, a sample ends the doubling.
+//! Each sample moves the mean by an eighth of the difference, and the mean deviation by a quarter. The timeout is the
+//! mean and four times the deviation. The first sample is the mean, and half of it is the deviation. A timeout doubles
+//! the next timeout, and a sample ends the doubling.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The response times of one kind of request at one endpoint.
+/// The response times of one class of requests at one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Estimate {
     /// The smoothed mean, in microseconds.
@@ -16,26 +16,26 @@ pub(super) struct Estimate {
     deviation: u32,
     /// How many timeouts there were since the last sample.
     doublings: u32,
-    /// The number of the last sample among all of the endpoint; 0 before the first one.
+    /// The number of the last sample, counted over all samples of the endpoint; 0 before the first one.
     last: u32,
 }
 
 impl Estimate {
-    /// A response took this long; it is the endpoint's sample of this number, which is not 0.
+    /// Adds a response time, which is the sample of the endpoint with this number; the number is not 0.
     pub(super) fn sample(&mut self, took: Duration, number: u32) {
         self.blend(took, number);
         self.doublings = 0;
     }
 
-    /// The same for what says nothing about responses, as connecting: it ends no doubling.
+    /// Adds the time of a connect, which does not end the doubling: a connect is no response.
     fn blend(&mut self, took: Duration, number: u32) {
         let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         if self.last == 0 {
             (self.mean, self.deviation) = (took, took / 2);
         } else {
             let difference = self.mean.abs_diff(took);
-            self.deviation = moved(self.deviation, difference, 4);
-            self.mean = moved(self.mean, took, 8);
+            self.deviation = moved_toward(self.deviation, difference, 4);
+            self.mean = moved_toward(self.mean, took, 8);
         }
         self.last = number;
     }
@@ -45,7 +45,7 @@ impl Estimate {
         self.doublings = self.doublings.saturating_add(1);
     }
 
-    /// How long a response may take, without the doublings, in microseconds; 0 before the first sample.
+    /// The timeout without the doublings, in microseconds; 0 before the first sample.
     pub(super) const fn timeout(&self) -> u32 {
         if self.last == 0 {
             return 0;
@@ -54,7 +54,7 @@ impl Estimate {
         self.mean.saturating_add(if margin > LEAST_MARGIN { margin } else { LEAST_MARGIN })
     }
 
-    /// How often that is to be doubled.
+    /// How many times the timeout is to be doubled.
     pub(super) const fn doublings(&self) -> u32 {
         self.doublings
     }
@@ -65,7 +65,7 @@ impl Estimate {
     }
 }
 
-/// An estimate that all clones of a client share. It has no lock: of two samples at the same time, one may be lost.
+/// An estimate that all clones of a client share. It has no lock, so one of two samples at the same time may be lost.
 #[derive(Debug, Default)]
 pub(super) struct SharedEstimate {
     /// The mean, then the deviation.
@@ -119,14 +119,14 @@ const fn whole(high: u32, low: u32) -> u64 {
     (high as u64) << 32 | low as u64
 }
 
-/// The value moved toward the sample by one part of so many.
-const fn moved(value: u32, sample: u32, parts: u32) -> u32 {
+/// The value, moved toward the sample by this part of the difference.
+const fn moved_toward(value: u32, sample: u32, parts: u32) -> u32 {
     let difference = value.abs_diff(sample) / parts;
     if sample > value { value + difference } else { value - difference }
 }
 
-/// The least time that is added to the mean, in microseconds: what schedulers and garbage collection take now and
-/// then without being seen in the deviation. RFC 6298 has the granularity of the clock in its place.
+/// The shortest time that is added to the mean, in microseconds. Pauses of schedulers and garbage collectors are too
+/// rare to show in the deviation. RFC 6298 uses the granularity of the clock here.
 const LEAST_MARGIN: u32 = 50_000;
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_timeout_is_three_times_the_first_sample() {
+    fn first_timeout_is_three_times_the_first_sample() {
         let mut estimate = Estimate::default();
         assert_eq!(estimate.timeout(), 0);
         estimate.sample(ms(120), 1);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn steady_responses_bring_the_timeout_down_to_the_mean_and_the_margin() {
+    fn steady_responses_lower_the_timeout_to_the_mean_and_the_margin() {
         let mut estimate = Estimate::default();
         (1..40).for_each(|number| estimate.sample(ms(120), number));
         let timeout = estimate.timeout();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slow_response_makes_the_timeout_longer_than_it() {
+    fn timeout_exceeds_a_slow_response_after_it() {
         for slow in [60, 250, 1000, 30_000] {
             let mut estimate = Estimate::default();
             (1..100).for_each(|number| estimate.sample(ms(5), number));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_ends_the_doubling() {
+    fn sample_ends_the_doubling() {
         let mut estimate = Estimate::default();
         estimate.sample(ms(10), 1);
         estimate.time_out();
@@ -182,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_estimate_stays_within_the_samples(samples in prop::collection::vec(0..u64::MAX, 1..60)) {
+        fn estimate_stays_within_the_samples(samples in prop::collection::vec(0..u64::MAX, 1..60)) {
             let mut estimate = Estimate::default();
             let cap = |micros: u64| micros.min(u64::from(u32::MAX));
             for (sample, number) in samples.iter().zip(1..) {

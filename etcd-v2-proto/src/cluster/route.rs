@@ -3,8 +3,8 @@
 use std::iter;
 use std::sync::Arc;
 
-use super::places::Places;
-use super::{Detour, EndpointState, News, Progress, Standing};
+use super::endpoint_table::EndpointTable;
+use super::{Detour, EndpointState, Health, News, Progress};
 use crate::budget::Budget;
 use crate::credentials::{Credentials, Login};
 use crate::endpoint::Endpoint;
@@ -14,8 +14,8 @@ use crate::request::{ClusterId, Meta};
 /// Whom to ask, in order, and as whom: a snapshot of a [`Cluster`](super::Cluster).
 #[derive(Clone, Debug)]
 pub struct Route {
-    pub(super) places: Arc<Places>,
-    /// In which order they are asked, if any of them is slow or dead.
+    pub(super) table: Arc<EndpointTable>,
+    /// The order in which they are tried, if any of them is slow or dead.
     pub(super) order: Option<Arc<Vec<usize>>>,
     pub(super) ring: usize,
     pub(super) first: usize,
@@ -32,68 +32,67 @@ pub struct Route {
 impl Route {
     /// How many endpoints there are; at least one.
     pub(crate) fn len(&self) -> usize {
-        self.places.endpoints.len()
+        self.table.endpoints.len()
     }
 
     /// The endpoint that is asked `position` places after the first one, beginning again after the
     /// last: around the ring, then through the rest.
     #[inline]
     pub(crate) fn endpoint(&self, position: usize) -> &Endpoint {
-        &self.places.endpoints[self.place(position)]
+        &self.table.endpoints[self.index_of(position)]
     }
 
-    /// What is known of the endpoint at this position.
+    /// The state of the endpoint at this position.
     #[inline]
     pub(crate) fn state(&self, position: usize) -> &EndpointState {
-        &self.places.states[self.place(position)]
+        &self.table.states[self.index_of(position)]
     }
 
-    /// What is known of this endpoint, if it is one of these.
+    /// The state of this endpoint, if it is one of the route.
     pub(crate) fn state_of(&self, endpoint: &Endpoint) -> Option<&Arc<EndpointState>> {
-        self.places.state_of(endpoint)
+        self.table.state_of(endpoint)
     }
 
-    /// Whether some endpoint is fine that has responded before.
-    pub(crate) fn has_good_choice(&self) -> bool {
-        let is_good =
-            |state: &Arc<EndpointState>| state.standing() == Standing::Fine && state.was_reached();
-        self.places.states.iter().any(is_good)
+    /// Whether there is a healthy endpoint that was reached before.
+    pub(crate) fn has_healthy_endpoint(&self) -> bool {
+        let is_healthy =
+            |state: &Arc<EndpointState>| state.health() == Health::Healthy && state.was_contacted();
+        self.table.states.iter().any(is_healthy)
     }
 
-    /// Takes note that something begins that takes this route: endpoints that are dead are probed only as long as
-    /// there is such a need.
-    pub fn want_probes(&self) {
-        self.places.states.iter().for_each(|state| state.want());
+    /// Requests further probes of dead endpoints, because a call begins. A client that sends nothing probes nothing.
+    pub fn request_probes(&self) {
+        self.table.states.iter().for_each(|state| state.request_probe());
     }
 
-    /// Whether the endpoint at this position did not answer its last probe.
+    /// Whether the endpoint at this position is dead.
     pub(crate) fn is_dead(&self, position: usize) -> bool {
-        self.state(position).standing() == Standing::Dead
+        self.state(position).health() == Health::Dead
     }
 
-    /// Whether any endpoint was slow or dead when the route was taken.
+    /// Whether any endpoint was slow or dead when the route was taken, so that it comes later in the order.
     #[must_use]
-    pub const fn had_doubts(&self) -> bool {
+    pub const fn is_reordered(&self) -> bool {
         self.order.is_some()
     }
 
-    /// Whether any endpoint is slow or dead: whether there is something for probes to find out.
+    /// Whether any endpoint is slow or dead now, so that it is to be probed.
     #[must_use]
-    pub fn has_doubts(&self) -> bool {
-        self.places.states.iter().any(|state| state.standing() != Standing::Fine)
+    pub fn has_unhealthy_endpoints(&self) -> bool {
+        self.table.states.iter().any(|state| state.health() != Health::Healthy)
     }
 
     /// The endpoints that are slow or dead.
-    pub(crate) fn doubtful(&self) -> impl Iterator<Item = (&Endpoint, &EndpointState)> {
-        let all = self.places.endpoints.iter().zip(self.places.states.iter().map(|state| &**state));
-        all.filter(|(_, state)| state.standing() != Standing::Fine)
+    pub(crate) fn unhealthy(&self) -> impl Iterator<Item = (&Endpoint, &EndpointState)> {
+        let all = self.table.endpoints.iter().zip(self.table.states.iter().map(|state| &**state));
+        all.filter(|(_, state)| state.health() != Health::Healthy)
     }
 
-    /// Where the endpoint at this position is.
-    fn place(&self, position: usize) -> usize {
+    /// The index in the table of the endpoint at this position.
+    fn index_of(&self, position: usize) -> usize {
         let position = if position < self.len() { position } else { position % self.len() };
         match &self.order {
-            None => place(position, self.first, self.ring),
+            None => table_index(position, self.first, self.ring),
             Some(order) => order[position],
         }
     }
@@ -109,7 +108,7 @@ impl Route {
     pub(crate) fn anonymous(&self, endpoint: Endpoint) -> Self {
         let state = self.state_of(&endpoint).cloned().unwrap_or_default();
         Self {
-            places: Arc::new(Places::only(endpoint, state)),
+            table: Arc::new(EndpointTable::only(endpoint, state)),
             order: None,
             ring: 1,
             first: 0,
@@ -124,7 +123,7 @@ impl Route {
 
     /// All endpoints, in no particular order.
     pub(crate) fn endpoints(&self) -> &[Endpoint] {
-        &self.places.endpoints
+        &self.table.endpoints
     }
 
     /// What is wrong with an answer from another cluster than the one that answered first, if it is.
@@ -153,7 +152,7 @@ impl Route {
     pub(crate) fn follow(&mut self, detour: &Detour) {
         self.cluster_id = self.cluster_id.or(detour.news.cluster_id);
         self.progress = detour.news.correct(self.progress);
-        let to = self.places.position(&detour.to);
+        let to = self.table.position(&detour.to);
         if detour.from != detour.to {
             self.first = to.unwrap_or(self.first);
             if let (Some(order), Some(to)) = (&self.order, to) {
@@ -163,7 +162,7 @@ impl Route {
         }
     }
 
-    /// At which places endpoints of this origin are asked.
+    /// At which table endpoints of this origin are asked.
     pub(crate) fn positions_of(&self, url: &url::Url) -> Vec<usize> {
         (0..self.len()).filter(|position| self.endpoint(*position).is_origin_of(url)).collect()
     }
@@ -207,7 +206,7 @@ impl Route {
     /// the call has `strayed`, it may have advised another endpoint before, so that going back to the first
     /// one is advice, too.
     pub(crate) fn detour(&self, position: usize, strayed: bool, news: News) -> Option<Detour> {
-        // Nearly always there is none, and it is asked for after every event.
+        // The usual case: this is called after every event.
         if position == 0 && !strayed && !news.are_news(self.cluster_id, self.progress) {
             return None;
         }
@@ -219,13 +218,13 @@ impl Route {
     }
 }
 
-/// Where the endpoint is that is asked so many places after the first one, which is at `first`: around the ring, then
-/// through the rest.
-pub(super) const fn place(position: usize, first: usize, ring: usize) -> usize {
+/// The index in the table of the endpoint at this position: from the index `first` around the ring, then through the
+/// rest.
+pub(super) const fn table_index(position: usize, first: usize, ring: usize) -> usize {
     if position == 0 {
         first
     } else if first >= ring {
-        // The first one is not on the ring; it is left out of what follows.
+        // The first endpoint is not on the ring, so the rest is without it.
         if position <= first { position - 1 } else { position }
     } else if position < ring {
         let place = first + position;

@@ -240,13 +240,13 @@ fn credentials_that_were_given_for_https_go_nowhere_in_clear() {
 }
 
 #[test]
-fn a_slow_endpoint_is_pinned_again_when_it_is_fine_unless_the_pin_was_chosen_since() {
+fn slow_endpoint_regains_the_pin_unless_another_one_was_chosen() {
     for chosen in [false, true] {
         let mut cluster = cluster(&["http://a:1,http://b:2,http://c:3"]);
         let first = Arc::clone(cluster.route().state_of(cluster.pinned()).unwrap());
-        first.suspect(Duration::from_millis(250));
+        first.mark_slow(Duration::from_millis(250));
         cluster.follow(&detour("http://a:1", "http://b:2"));
-        assert!(!cluster.follow_probes(), "nothing is known yet");
+        assert!(!cluster.apply_probe_results(), "the probe is pending");
         assert_eq!(cluster.pinned().as_str(), "http://b:2");
         if chosen {
             cluster.learn(&members(
@@ -255,32 +255,34 @@ fn a_slow_endpoint_is_pinned_again_when_it_is_fine_unless_the_pin_was_chosen_sin
                 Some("http://c:3"),
             ));
         }
-        first.recover();
-        assert_eq!(cluster.follow_probes(), !chosen);
+        first.mark_healthy();
+        assert_eq!(cluster.apply_probe_results(), !chosen);
         let pinned = if chosen { "http://c:3" } else { "http://a:1" };
         assert_eq!(cluster.pinned().as_str(), pinned);
     }
 }
 
 #[test]
-fn a_dead_endpoint_comes_last_and_is_not_pinned_while_there_is_another_one() {
+fn dead_endpoint_is_the_last_choice_and_loses_the_pin() {
     let mut cluster = cluster(&["http://a:1,http://b:2,http://c:3"]);
     let first = Arc::clone(cluster.route().state_of(cluster.pinned()).unwrap());
-    first.fail();
+    first.mark_dead();
     let route = cluster.route();
-    assert!(route.had_doubts() && route.is_dead(2));
-    assert!(cluster.follow_probes());
+    assert!(route.is_reordered() && route.is_dead(2));
+    assert!(cluster.apply_probe_results());
     assert_eq!(cluster.pinned().as_str(), "http://b:2");
-    first.recover();
-    assert!(!cluster.follow_probes(), "it was left for good");
-    assert!(!cluster.route().had_doubts());
+    first.mark_healthy();
+    assert!(!cluster.apply_probe_results(), "it lost the pin without a timeout");
+    assert!(!cluster.route().is_reordered());
 }
 
 #[test]
-fn what_is_known_of_an_endpoint_that_stays_is_kept() {
+fn response_times_are_shared_by_clones_and_kept_for_endpoints_that_stay() {
     let mut cluster = cluster(&["http://a:1,http://b:2"]);
     let first = Arc::clone(cluster.route().state_of(cluster.pinned()).unwrap());
     first.respond(Class::Read, false, Duration::from_millis(300));
+    let of_clone = cluster.clone().route().state(0).expected(Class::Read, false);
+    assert_eq!(of_clone.response(), Some(Duration::from_millis(900)));
     cluster.replace(Endpoint::parse_list(["http://c:3,http://a:1"]).unwrap()).unwrap();
     let expected = |at: usize| cluster.route().state(at).expected(Class::Read, false).response();
     assert_eq!((expected(0), expected(1)), (Some(Duration::from_millis(900)), None));

@@ -32,6 +32,9 @@ impl<R: Request> Exchange<R> {
             return None;
         }
         let endpoint = self.route.endpoint(hop.position?);
-        Some(Pending::new(endpoint, purpose, &self.policy).expecting(self.limits.usual()))
+        Some(
+            Pending::new(endpoint, purpose, &self.policy)
+                .expecting(self.limits.expected_duration()),
+        )
     }
 }

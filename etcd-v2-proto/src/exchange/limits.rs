@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::patience::{self, Patience, Situation};
+use super::patience::{self, AttemptContext, AttemptLimits};
 use super::turns::Turns;
 use crate::cluster::Expected;
 use crate::conversation::Timing;
@@ -19,11 +19,11 @@ pub(super) struct Limits {
     began: Duration,
     /// When the call has to be over.
     deadline: Option<Duration>,
-    /// What is expected of the endpoint of the present attempt.
+    /// How long the current attempt is expected to take.
     expected: Expected,
-    /// Whether the wait for it may be lengthened.
-    may_grow: bool,
-    /// How many kibibytes of a body have to be sent.
+    /// Whether timeouts before may lengthen it.
+    may_lengthen: bool,
+    /// The size of the body, in KiB.
     upload: u32,
 }
 
@@ -38,8 +38,8 @@ impl Limits {
     ) -> Self {
         let upload = u32::try_from(body / 1024).unwrap_or(u32::MAX);
         let deadline = policy.deadline(purpose).map(|deadline| now.saturating_add(deadline));
-        let (expected, may_grow) = (Expected::default(), true);
-        Self { policy, purpose, auth, began: now, deadline, expected, may_grow, upload }
+        let (expected, may_lengthen) = (Expected::default(), true);
+        Self { policy, purpose, auth, began: now, deadline, expected, may_lengthen, upload }
     }
 
     /// Ends by this time, if not before.
@@ -51,14 +51,13 @@ impl Limits {
         self.deadline
     }
 
-    /// The endpoint of the attempt that begins next is expected to take this long. `may_grow`: whether the wait for it
-    /// may be lengthened by timeouts before.
-    pub(super) const fn expect(&mut self, expected: Expected, may_grow: bool) {
-        (self.expected, self.may_grow) = (expected, may_grow);
+    /// Sets how long the next attempt is expected to take, and whether timeouts before may lengthen it.
+    pub(super) const fn expect(&mut self, expected: Expected, may_lengthen: bool) {
+        (self.expected, self.may_lengthen) = (expected, may_lengthen);
     }
 
-    /// How long the present attempt is expected to take at the most, connecting included.
-    pub(super) fn usual(&self) -> Duration {
+    /// How long the current attempt is expected to take at most, connecting included.
+    pub(super) fn expected_duration(&self) -> Duration {
         let Some(response) = self.expected.response() else { return patience::UNKNOWN };
         let network = self.expected.network().unwrap_or(response);
         match self.expected.doublings {
@@ -82,8 +81,8 @@ impl Limits {
         self.left(now) == Some(Duration::ZERO)
     }
 
-    /// The timeouts of the present attempt, which began then. Its present request was sent then: of the timeout for
-    /// its response, so much is over.
+    /// The timeouts that are left of the current attempt. The attempt began at `began`, and its current request was sent
+    /// at `sent`: after a redirect, that is later.
     pub(super) fn of_attempt(
         &self,
         now: Duration,
@@ -136,10 +135,12 @@ impl Limits {
 
     /// Whether the present attempt, which began then, is late with its head.
     pub(super) fn is_late(&self, now: Duration, turns: &Turns, began: Duration) -> bool {
-        /// An endpoint is late after half of the time that it was given, or after this, but not before its response is
-        /// expected.
+        /// An endpoint is late after half of its timeout, or after this, but not before its response is expected.
         const LATE: Duration = Duration::from_millis(250);
-        let late = self.patience(turns, began).open().map_or(LATE, |limit| LATE.min(limit / 2));
+        let late = self
+            .patience(turns, began)
+            .on_open_connection()
+            .map_or(LATE, |limit| LATE.min(limit / 2));
         let usual = self.expected.response().or_else(|| self.expected.network());
         now.saturating_sub(began) >= late.max(usual.unwrap_or_default())
     }
@@ -148,24 +149,24 @@ impl Limits {
     /// whether that is in vain.
     pub(super) fn are_patient(&self, turns: &Turns, began: Duration) -> bool {
         const LONG: Duration = Duration::from_secs(1);
-        self.patience(turns, began).open().is_none_or(|limit| limit > LONG)
+        self.patience(turns, began).on_open_connection().is_none_or(|limit| limit > LONG)
     }
 
-    /// Whether a request that was sent then has waited for as long as a response is expected to take at the most:
-    /// not where a short deadline ended it before.
-    pub(super) fn have_been_used(&self, now: Duration, sent: Duration) -> bool {
+    /// Whether a request that was sent at that time has waited as long as a response is expected to take at most. It has
+    /// not if a short deadline ended it earlier.
+    pub(super) fn has_waited_long_enough(&self, now: Duration, sent: Duration) -> bool {
         const LEAST: Duration = Duration::from_millis(100);
         let usual = self.expected.response().or_else(|| self.expected.network());
         now.saturating_sub(sent) >= usual.unwrap_or_default().max(LEAST)
     }
 
     #[inline]
-    fn patience(&self, turns: &Turns, began: Duration) -> Patience {
+    fn patience(&self, turns: &Turns, began: Duration) -> AttemptLimits {
         let (pass, others) = (turns.pass(), turns.others());
-        let (expected, may_grow) = (self.expected, self.may_grow);
+        let (expected, may_lengthen) = (self.expected, self.may_lengthen);
         let (spent, left) = (self.spent(began), self.left(began));
-        let situation = Situation { pass, others, spent, left, expected, may_grow };
-        let mut patience = patience::of_attempt(&self.policy, self.purpose, self.auth, situation);
+        let context = AttemptContext { pass, others, spent, left, expected, may_lengthen };
+        let mut patience = patience::of_attempt(&self.policy, self.purpose, self.auth, context);
         if self.upload == 0 {
             return patience;
         }
@@ -177,7 +178,7 @@ impl Limits {
     }
 }
 
-/// How long each kibibyte of a body may take to be sent: 100 of them a second.
+/// How long sending each KiB of a body may take: 100 KiB a second.
 const SLOW_UPLOAD: Duration = Duration::from_millis(10);
 
 /// A limit, cut to what is left of the deadline, but long enough to be one.

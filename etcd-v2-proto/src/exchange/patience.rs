@@ -12,11 +12,12 @@
 //! | write by `prevIndex` | [`Policy::guarded_head`] | 1 second and a round trip | twice as much each time |
 //! | other write | [`Policy::write_head`] | | the same |
 //!
-//! A fixed timeout counts from the start of the attempt and includes connecting. An adaptive one is the estimate for
-//! the endpoint, between floor and ceiling, and doubled after timeouts; it counts from the moment when the connection is
-//! ready, and connecting has a timeout of its own: the estimate for a round trip, or [`Policy::connect`] before the
-//! first contact. It is doubled in the first pass only, since later passes have more time anyway. Neither the doubling nor later passes lengthen the wait at an endpoint that is slow or dead while
-//! there is another one that is not.
+//! A fixed timeout counts from the start of the attempt and includes connecting. An adaptive timeout is the estimate for
+//! the endpoint, between floor and ceiling. It counts from the moment when the connection is ready. Connecting has a
+//! timeout of its own: the estimate for a round trip, or [`Policy::connect`] before the first contact.
+//!
+//! In the first pass, timeouts before double an adaptive timeout; later passes are longer anyway. At an endpoint that is
+//! slow or dead neither of them lengthens the wait while another endpoint is healthy.
 //!
 //! Within a body there may be silence for [`Policy::silence`]. But reads may ask elsewhere: one of a single key bears as
 //! much as it would for the head of a local read, and a listing begins with a tenth of that limit, or a second if that is
@@ -41,9 +42,9 @@ use crate::cluster::Expected;
 use crate::policy::{Policy, Timeout};
 use crate::request::Purpose;
 
-/// How much of a call is over when an attempt begins, and what is expected of its endpoint.
+/// How far a call is when an attempt begins, and how long the attempt is expected to take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Situation {
+pub(super) struct AttemptContext {
     /// How many passes over the endpoints are complete.
     pub(super) pass: u32,
     /// How many endpoints have their turn after this one in the same pass.
@@ -53,24 +54,24 @@ pub(super) struct Situation {
     /// What is left of its deadline, if it has one.
     pub(super) left: Option<Duration>,
     pub(super) expected: Expected,
-    /// Whether the wait may be lengthened by doubling and passes.
-    pub(super) may_grow: bool,
+    /// Whether timeouts and passes before may lengthen the wait.
+    pub(super) may_lengthen: bool,
 }
 
 /// The timeouts of one attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Patience {
+pub(super) struct AttemptLimits {
     /// Until the connection is made.
     pub(super) connect: Option<Duration>,
     /// Until the head is complete, from the start of the attempt.
     pub(super) head: Option<Duration>,
-    /// Until the head is complete, from the connection being ready, where the timeout adapts.
+    /// Until the head is complete, from the moment when the connection is ready; only for adaptive timeouts.
     pub(super) response: Option<Duration>,
 }
 
-impl Patience {
-    /// How long the head may take, from the start of an attempt on an open connection.
-    pub(super) fn open(&self) -> Option<Duration> {
+impl AttemptLimits {
+    /// How long the head may take if the connection is reused.
+    pub(super) fn on_open_connection(&self) -> Option<Duration> {
         self.response.into_iter().chain(self.head).min()
     }
 }
@@ -85,12 +86,12 @@ const LEAST_A_TURN: Duration = Duration::from_millis(100);
 /// What an attempt of a write leaves to each endpoint after it.
 const LITTLE: Duration = Duration::from_millis(100);
 
-/// How long an endpoint without an estimate is waited for, where response times depend on how far the members are
-/// from each other: the first timeout of RFC 6298.
+/// The timeout before the first response of a class that depends on the distance between the members: the first
+/// timeout of RFC 6298.
 pub(super) const UNKNOWN: Duration = Duration::from_secs(1);
 
-/// How long a local read waits at an endpoint that has not responded to anything yet. Connecting tells how far it is
-/// only where nothing on the way takes the connections in its place, as proxies and tunnels do.
+/// The timeout of a local read at an endpoint that has not responded yet. The time of the connect does not tell the
+/// distance if a proxy or a tunnel accepts the connection.
 const UNREACHED: Duration = Duration::from_millis(500);
 
 /// The timeouts of an attempt. `auth`: whether the server has a password to check.
@@ -98,39 +99,39 @@ pub(super) fn of_attempt(
     policy: &Policy,
     purpose: Purpose,
     auth: bool,
-    situation: Situation,
-) -> Patience {
-    let limit = within_pass(policy, purpose, auth, situation);
-    // What an attempt takes that does not reuse a connection.
+    context: AttemptContext,
+) -> AttemptLimits {
+    let limit = within_pass(policy, purpose, auth, context);
+    // What an attempt on a new connection takes.
     let wanted = match limit.response {
         Some(response) => limit.connect.map(|connect| response.saturating_add(connect)),
         None => limit.head,
     };
-    let most = match situation.left {
-        Some(left) if situation.pass == 0 && situation.others > 0 => {
-            Some(wanted.map_or(left, |wanted| share(purpose, wanted, left, situation.others)))
+    let most = match context.left {
+        Some(left) if context.pass == 0 && context.others > 0 => {
+            Some(wanted.map_or(left, |wanted| share(purpose, wanted, left, context.others)))
         }
         left => left,
     };
     let head = match limit.response {
-        // On a slow line, what it may take is a multiple of what connecting takes.
+        // On a slow network the response may take a multiple of the time of the connect.
         Some(_) => most,
         None => shorter(limit.head, most),
     };
     let response = limit.response.map(|limit| head.map_or(limit, |head| limit.min(head)));
-    Patience { connect: limit.connect, head, response }
+    AttemptLimits { connect: limit.connect, head, response }
 }
 
-/// What an attempt may take of the rest of the deadline, so that there is enough for the endpoints after it.
+/// How much of the rest of the deadline an attempt may use, so that enough is left for the endpoints after it.
 fn share(purpose: Purpose, wanted: Duration, left: Duration, others: usize) -> Duration {
     let least = if purpose.writes() { wanted.min(LITTLE) } else { wanted }.min(left);
     let others = u32::try_from(others).unwrap_or(u32::MAX);
     let spare = left.saturating_sub(least.saturating_mul(others));
-    // Where it is not enough for all of them, each has an equal part.
+    // If there is not enough for all of them, each gets an equal part.
     if spare >= least { spare } else { spare.max(left / others.saturating_add(1)) }
 }
 
-/// The shorter one, where there is one.
+/// The shorter of two timeouts; none means no limit.
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -139,7 +140,12 @@ fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
 }
 
 /// The timeouts of an attempt, whatever is left.
-fn within_pass(policy: &Policy, purpose: Purpose, auth: bool, situation: Situation) -> Patience {
+fn within_pass(
+    policy: &Policy,
+    purpose: Purpose,
+    auth: bool,
+    context: AttemptContext,
+) -> AttemptLimits {
     let allowance = if auth { policy.auth_allowance } else { Duration::ZERO };
     let timeout = match purpose {
         Purpose::Wait => return fixed(policy, policy.wait_head),
@@ -156,13 +162,13 @@ fn within_pass(policy: &Policy, purpose: Purpose, auth: bool, situation: Situati
         None => fixed(policy, None),
         Some(Timeout::Fixed(limit)) => {
             let allowance = if purpose.writes() { Duration::ZERO } else { allowance };
-            let limit = grown(limit.saturating_add(allowance), purpose, situation);
-            fixed(policy, finally(policy, purpose, situation, limit))
+            let limit = grown(limit.saturating_add(allowance), purpose, context);
+            fixed(policy, with_write_timeout(policy, purpose, context, limit))
         }
         Some(Timeout::Adaptive { floor, ceiling }) => {
-            let allowance = if situation.expected.is_complete { Duration::ZERO } else { allowance };
+            let allowance = if context.expected.is_complete { Duration::ZERO } else { allowance };
             let least = floor.saturating_add(allowance);
-            adaptive(policy, purpose, situation, (least, ceiling.max(least)), allowance)
+            adaptive(policy, purpose, context, (least, ceiling.max(least)), allowance)
         }
     }
 }
@@ -171,11 +177,11 @@ fn within_pass(policy: &Policy, purpose: Purpose, auth: bool, situation: Situati
 fn adaptive(
     policy: &Policy,
     purpose: Purpose,
-    situation: Situation,
+    context: AttemptContext,
     (least, most): (Duration, Duration),
     allowance: Duration,
-) -> Patience {
-    let Situation { expected, may_grow, pass, .. } = situation;
+) -> AttemptLimits {
+    let AttemptContext { expected, may_lengthen, pass, .. } = context;
     let usual = expected.response().or_else(|| expected.network()).map_or(least, |time| {
         let time = if allowance.is_zero() { time } else { time.saturating_add(allowance) };
         time.clamp(least, most)
@@ -184,31 +190,35 @@ fn adaptive(
     if expected.response().is_none() {
         let network = expected.network().unwrap_or_default();
         let unknown = match purpose {
-            Purpose::Read | Purpose::Listing if expected.is_reached => Duration::ZERO,
+            Purpose::Read | Purpose::Listing if expected.has_responded => Duration::ZERO,
             Purpose::Read | Purpose::Listing => UNREACHED,
             _ => UNKNOWN.saturating_add(network),
         };
         response = response.max(unknown).min(most);
     }
-    // Later passes are longer for themselves.
-    if expected.doublings > 0 && may_grow && pass == 0 {
+    // Later passes are longer anyway.
+    if expected.doublings > 0 && may_lengthen && pass == 0 {
         let doubled = response.saturating_mul(2_u32.saturating_pow(expected.doublings));
         response = doubled.min(most.max(response));
     }
-    response = response.max(grown(usual, purpose, situation));
+    response = response.max(grown(usual, purpose, context));
     let connect = match (expected.network(), policy.connect) {
         (Some(network), Some(most)) => {
-            Some(grown(network.max(least.min(SHORT)), purpose, situation).min(most))
+            Some(grown(network.max(least.min(SHORT)), purpose, context).min(most))
         }
         (_, most) => most,
     };
-    Patience { connect, head: None, response: finally(policy, purpose, situation, response) }
+    AttemptLimits {
+        connect,
+        head: None,
+        response: with_write_timeout(policy, purpose, context, response),
+    }
 }
 
-/// A timeout in later passes: so many times as long.
-fn grown(limit: Duration, purpose: Purpose, situation: Situation) -> Duration {
-    let Situation { pass, may_grow, .. } = situation;
-    if pass == 0 || !may_grow {
+/// A timeout, multiplied in later passes.
+fn grown(limit: Duration, purpose: Purpose, context: AttemptContext) -> Duration {
+    let AttemptContext { pass, may_lengthen, .. } = context;
+    if pass == 0 || !may_lengthen {
         return limit;
     }
     limit.saturating_mul(match purpose {
@@ -218,17 +228,17 @@ fn grown(limit: Duration, purpose: Purpose, situation: Situation) -> Duration {
     })
 }
 
-/// The timeout that counts: a quorum read waits as long as a write when an election would be over, and a write never
-/// longer than others do.
-fn finally(
+/// Applies the write timeout: quorum reads wait as long as writes when an election would be over, and a write by
+/// `prevIndex` never waits longer than other writes.
+fn with_write_timeout(
     policy: &Policy,
     purpose: Purpose,
-    situation: Situation,
+    context: AttemptContext,
     limit: Duration,
 ) -> Option<Duration> {
     match purpose {
         Purpose::QuorumRead | Purpose::QuorumListing
-            if situation.pass > 0 && situation.spent >= ELECTION =>
+            if context.pass > 0 && context.spent >= ELECTION =>
         {
             policy.write_head.map(|most| limit.max(most))
         }
@@ -238,8 +248,8 @@ fn finally(
 }
 
 /// A timeout that includes connecting.
-const fn fixed(policy: &Policy, head: Option<Duration>) -> Patience {
-    Patience { connect: policy.connect, head, response: None }
+const fn fixed(policy: &Policy, head: Option<Duration>) -> AttemptLimits {
+    AttemptLimits { connect: policy.connect, head, response: None }
 }
 
 /// The timeout for what takes as long as both.

@@ -19,8 +19,8 @@ pub(super) enum State<T> {
         began: Duration,
         body: Framer,
     },
-    /// `began` is set when the attempt is handed out; a redirect does not start it anew. `sent` is set when
-    /// this request of it is.
+    /// `began` is set when the attempt is handed out; a redirect does not change it. `sent` is set when the request
+    /// to this server is handed out.
     Asking {
         hop: Hop,
         began: Option<Duration>,

@@ -157,11 +157,11 @@ impl Turns {
         }
     }
 
-    /// The next endpoint in order, or the one after it that needs less rest. In later passes, none that is dead while
-    /// there is another one.
+    /// The next endpoint in order, or the one after it that needs less rest. Later passes leave out dead endpoints, unless
+    /// all are dead.
     fn least_resting(&self, now: Duration, route: &Route) -> usize {
         let next = (self.position + 1) % self.endpoints;
-        let is_doubtful = route.has_doubts();
+        let is_doubtful = route.has_unhealthy_endpoints();
         if self.resting.is_empty() && !is_doubtful {
             return next;
         }
@@ -179,7 +179,7 @@ impl Turns {
         own.map(|(_, until)| until.saturating_sub(now)).max().unwrap_or_default()
     }
 
-    /// The call has its response: what it paid for its own attempts was well spent, and is given back.
+    /// The call got its response, so the budget gets back what the call took.
     pub(super) fn succeed(&self, budget: &Budget) {
         budget.give();
         if self.paid > 0 {

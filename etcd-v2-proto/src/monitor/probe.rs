@@ -63,8 +63,8 @@ pub struct Probe {
 
 impl Probe {
     /// A look at this endpoint that begins `now` and takes no longer than `limit`. Of the policy, only
-    /// the name of the client and the size of what is read of an answer count. How long the endpoint takes is
-    /// kept for the calls that follow if it is one of `route`.
+    /// the name of the client and the size of what is read of an answer count. If the endpoint is one of `route`, the
+    /// response time is added to its estimates.
     #[must_use]
     pub fn new(
         route: &Route,
@@ -79,7 +79,7 @@ impl Probe {
             connect: None,
             handshake: None,
             passes: Some(1),
-            // The monitor knows better what a timeout means.
+            // The monitor decides what a timeout of a probe means.
             late: None,
             max_redirects: 0,
             any_cluster: true,

@@ -47,7 +47,7 @@ impl Play {
         (self.monitor.begin(ms(at), &pending, &interrupt), interrupt)
     }
 
-    /// A request to the network of this endpoint is answered after so many milliseconds.
+    /// Connecting to this endpoint and a response take so many milliseconds.
     fn respond(&self, endpoint: usize, millis: u64) {
         let route = self.cluster.route();
         let state = route.state_of(&self.endpoints[endpoint]).unwrap();
@@ -289,7 +289,7 @@ fn a_member_that_finds_the_new_leader_too_is_not_left() {
 }
 
 #[test]
-fn probes_of_far_and_unknown_endpoints_have_more_time() {
+fn probes_of_far_and_unknown_endpoints_have_longer_timeouts() {
     let mut play = Play::new();
     play.cluster = Cluster::parse(["http://a:1,http://b:1,http://c:1"]).unwrap();
     let (_write, _) = play.begin(0, 0, Purpose::Write);
@@ -311,7 +311,7 @@ fn probes_of_far_and_unknown_endpoints_have_more_time() {
 }
 
 #[test]
-fn an_attempt_is_not_probed_before_its_response_is_expected() {
+fn endpoint_is_not_probed_before_the_response_is_expected() {
     let mut play = Play::new();
     let endpoint = play.endpoints[0].clone();
     let pending = Pending::new(&endpoint, Purpose::Write, &play.policy).expecting(ms(700));
@@ -324,13 +324,13 @@ fn an_attempt_is_not_probed_before_its_response_is_expected() {
 }
 
 #[test]
-fn an_endpoint_where_a_request_timed_out_is_probed_at_once_and_gets_its_place_back() {
+fn endpoint_is_probed_at_once_after_a_timeout_and_regains_its_position() {
     let mut play = Play::new();
     let first = play.endpoints[0].clone();
     let state = Arc::clone(play.cluster.route().state_of(&first).unwrap());
     assert_eq!(play.next(0), "nothing");
-    state.suspect(ms(250));
-    assert_eq!(play.cluster.route().endpoint(2), &first, "it comes last");
+    state.mark_slow(ms(250));
+    assert_eq!(play.cluster.route().endpoint(2), &first, "it is the last choice");
     assert_eq!(play.next(100), "probe a within 250");
     play.alive(150, 0, "1");
     assert_eq!(play.next(150), "nothing");
@@ -338,14 +338,14 @@ fn an_endpoint_where_a_request_timed_out_is_probed_at_once_and_gets_its_place_ba
 }
 
 #[test]
-fn a_dead_endpoint_is_probed_more_and_more_seldom_as_long_as_calls_begin() {
+fn dead_endpoint_is_probed_with_growing_pauses_while_calls_begin() {
     let mut play = Play::new();
     let first = play.endpoints[0].clone();
     let state = Arc::clone(play.cluster.route().state_of(&first).unwrap());
-    state.suspect(ms(250));
+    state.mark_slow(ms(250));
     let (mut at, mut probes) = (1000, Vec::new());
     while at < 30_000 {
-        play.cluster.route().want_probes();
+        play.cluster.route().request_probes();
         if play.next(at).starts_with("probe a") {
             probes.push(at);
             play.learn(at + 100, 0, Liveness::Dead);
@@ -355,13 +355,13 @@ fn a_dead_endpoint_is_probed_more_and_more_seldom_as_long_as_calls_begin() {
     let pauses: Vec<u64> = probes.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(pauses[..4], [1000, 2000, 4000, 5000], "{pauses:?}");
     assert!(pauses[4..].iter().all(|pause| *pause == 5000), "{pauses:?}");
-    // The last call began before the last probe.
+    // No call begins after this probe.
     at = probes.last().unwrap() + 5000;
     assert!(play.next(at).starts_with("probe a"));
     play.learn(at + 100, 0, Liveness::Dead);
-    assert_eq!(play.next(at + 100), "nothing", "no call began since the last probe");
+    assert_eq!(play.next(at + 100), "nothing", "no call has begun since the last probe");
     assert!(play.cluster.route().is_dead(2));
-    play.cluster.route().want_probes();
+    play.cluster.route().request_probes();
     assert_eq!(play.next(at + 100), "rest 4900");
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How long an attempt waits for the head of its response before the next endpoint is tried.
 ///
+/// Retried requests have adaptive timeouts by default: see [`Policy::read_head`](crate::Policy::read_head).
+///
 /// ```
 /// use std::time::Duration;
 /// use etcd_v2_proto::{Policy, Timeout};
@@ -18,11 +20,11 @@ pub enum Timeout {
     /// Always the same, connecting included.
     Fixed(Duration),
     /// Computed from the response times of the endpoint, as TCP computes its retransmission timer (RFC 6298): the
-    /// smoothed mean, and four times the smoothed deviation or 50 milliseconds, whichever is larger. It is
-    /// doubled with each timeout until the next response. It counts from the moment when the connection is
-    /// ready, and connecting has a timeout of the same kind.
+    /// smoothed mean, and four times the smoothed deviation or 50 milliseconds, whichever is larger. Each timeout
+    /// doubles it until the next response. It counts from the moment when the connection is ready; connecting has
+    /// an adaptive timeout of its own.
     Adaptive {
-        /// The shortest timeout, also for an endpoint whose response times are not known.
+        /// The shortest timeout.
         floor: Duration,
         /// The longest timeout.
         ceiling: Duration,

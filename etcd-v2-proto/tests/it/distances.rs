@@ -1,4 +1,4 @@
-//! Clients that are far from their cluster, in virtual time: what is sent how often.
+//! Clients that are far from their cluster, in virtual time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ struct World {
     /// The round trip between the members.
     between: Duration,
     stopped: [bool; 3],
-    /// The members to which a connection is kept.
+    /// The members with an open connection.
     connected: BTreeSet<usize>,
     /// The connection of the last request, if it was new.
     new: Option<Connected>,
@@ -55,11 +55,11 @@ impl World {
         }
     }
 
-    /// One call, and how long it takes. Endpoints are probed meanwhile, and when it is over.
+    /// Makes one call. Returns whether it succeeded, and how long it took.
     fn call<R: Request>(&mut self, request: R) -> (bool, Duration) {
         let route = self.cluster.route();
-        if route.has_doubts() {
-            route.want_probes();
+        if route.has_unhealthy_endpoints() {
+            route.request_probes();
         }
         let start = Start::new(route, Arc::clone(&self.policy), 1, Duration::ZERO);
         let (began, interrupt) = (self.now, Interrupt::new());
@@ -75,7 +75,7 @@ impl World {
                     let (event, answer) = self.send(&request, timing);
                     body = answer;
                     if let Some(ticket) = ticket {
-                        // What is due meanwhile would have begun by now.
+                        // A probe that was due meanwhile would have been sent.
                         let due = self.monitor.due(&ticket);
                         self.probes += usize::from(due.is_some_and(|due| due < self.now));
                         self.monitor.end(self.now, ticket, matches!(event, Event::Head(_)));
@@ -104,7 +104,7 @@ impl World {
         (is_ok, self.now - began)
     }
 
-    /// Lets the monitor find out what there is to find out, beside what the clock shows.
+    /// Sends all probes that are due.
     fn probe(&mut self) {
         let (before, timeouts) = (self.now, self.timeouts);
         while let Duty::Probe { endpoint, limit } =
@@ -132,14 +132,14 @@ impl World {
                 probe.handle(self.now, event);
             };
             self.monitor.learn(self.now, &route, &endpoint, found);
-            self.cluster.follow_probes();
-            assert!(self.now - before < ms(60_000), "it probes for ever");
+            self.cluster.apply_probe_results();
+            assert!(self.now - before < ms(60_000), "the probes do not end");
         }
-        // Those of calls are counted.
+        // Only timeouts of calls count.
         self.timeouts = timeouts;
     }
 
-    /// What becomes of a request, as a transport would have it.
+    /// Sends a request, with the timeouts of a transport.
     fn send(&mut self, request: &http::Request<Bytes>, timing: Timing) -> (Event, Bytes) {
         let host = request.uri().host().expect("an endpoint");
         let member: usize = host[1..].parse().expect("a number");
@@ -155,7 +155,7 @@ impl World {
         let limit = response.into_iter().chain(timing.head).min().unwrap_or(Duration::MAX);
         let target = request.uri().to_string();
         let is_proposal = target.contains("quorum=true") || request.method() != http::Method::GET;
-        // A follower hands it on, and hears of it a round trip later.
+        // A follower forwards it to the leader, and learns of the commit a round trip later.
         let work = if is_proposal { self.between * 2 } else { Duration::ZERO };
         let took = connecting + trip + work;
         if self.stopped[member] || took > limit {
@@ -186,7 +186,7 @@ impl World {
         (Event::Failed(Failure::timed_out(stage)), Bytes::new())
     }
 
-    /// Calls until all response times are known.
+    /// Makes calls until all response times are known.
     fn warm_up(&mut self) {
         for round in 0..40 {
             let _ = self.calls(round);
@@ -207,7 +207,7 @@ impl World {
 }
 
 #[test]
-fn calls_to_a_healthy_cluster_are_sent_once_and_nobody_is_probed_wherever_it_is() {
+fn healthy_cluster_gets_no_retry_and_no_probe_at_any_distance() {
     for (trip, between) in
         [(0, 0), (1, 0), (60, 0), (120, 0), (300, 0), (1, 60), (1, 120), (300, 120)]
     {
@@ -227,7 +227,7 @@ fn calls_to_a_healthy_cluster_are_sent_once_and_nobody_is_probed_wherever_it_is(
 }
 
 #[test]
-fn a_delay_that_jumps_costs_three_timeouts_at_the_most_each_time() {
+fn jump_of_the_delay_causes_at_most_three_timeouts() {
     for (near, far) in [(5, 250), (1, 120), (20, 600)] {
         let mut world = World::new(near, 0);
         world.warm_up();
@@ -242,13 +242,17 @@ fn a_delay_that_jumps_costs_three_timeouts_at_the_most_each_time() {
             }
             let timeouts = world.timeouts - before;
             assert!(timeouts <= 3, "{timeouts} timeouts at {near} and then {trip} ms");
-            assert_eq!(world.cluster.pinned().as_str(), "http://m0:1", "it has its place back");
+            assert_eq!(
+                world.cluster.pinned().as_str(),
+                "http://m0:1",
+                "it has regained its position"
+            );
         }
     }
 }
 
 #[test]
-fn a_stopped_member_costs_one_timeout_of_about_a_round_trip_and_is_the_last_choice_then() {
+fn stopped_member_causes_one_timeout_and_is_the_last_choice_afterwards() {
     for (trip, most) in [(0, 150), (1, 150), (60, 300), (120, 480), (300, 1100)] {
         let mut world = World::new(trip, 0);
         world.warm_up();
@@ -268,13 +272,13 @@ fn a_stopped_member_costs_one_timeout_of_about_a_round_trip_and_is_the_last_choi
         world.now += ms(10_000);
         assert!(world.call(Get::new("/k")).0);
         world.probe();
-        assert!(!world.cluster.route().has_doubts(), "a probe found it alive");
+        assert!(!world.cluster.route().has_unhealthy_endpoints(), "a probe succeeded");
     }
 }
 
 proptest! {
     #[test]
-    fn calls_end_within_their_deadline_wherever_the_members_are(
+    fn calls_end_within_their_deadline_at_any_distance(
         trips in prop::array::uniform3(0..3000_u64),
         between in 0..2000_u64,
         stopped in prop::array::uniform3(any::<bool>()),

@@ -1,4 +1,4 @@
-//! What follows a timeout: a probe, which tells slow endpoints from dead ones.
+//! What follows a timeout: a probe tells slow endpoints from dead ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,21 +12,21 @@ use crate::both::{Colour, Subject, both, ms};
 use crate::server::{PATIENCE, Server, plausible};
 
 both!(
-    a_slow_endpoint_gets_its_place_back_when_a_probe_succeeds,
-    a_dead_endpoint_is_the_last_choice_for_reads_and_writes,
-    a_dead_endpoint_is_used_again_when_a_probe_succeeds,
+    slow_endpoint_regains_its_position_after_a_successful_probe,
+    dead_endpoint_is_the_last_choice_for_reads_and_writes,
+    dead_endpoint_is_used_again_after_a_successful_probe,
 );
 
-/// Waits until this is so.
+/// Waits until the condition holds.
 fn until(condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "it does not come to that");
+        assert!(begin.elapsed() < PATIENCE, "the condition does not hold in time");
         thread::sleep(ms(5));
     }
 }
 
-/// A server that does not answer while the switch is on.
+/// A server that sends no responses while the switch is on.
 fn stoppable() -> (Server, Arc<AtomicBool>) {
     let stopped = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&stopped);
@@ -42,14 +42,14 @@ fn stoppable() -> (Server, Arc<AtomicBool>) {
     (server, stopped)
 }
 
-/// A server that turns one request away when the switch is on.
-fn moody(turns_away: &Arc<AtomicBool>) -> Server {
-    let turns_away = Arc::clone(turns_away);
+/// A server that resets the connection of one request when the switch is on.
+fn resetting_once(reset_next: &Arc<AtomicBool>) -> Server {
+    let reset_next = Arc::clone(reset_next);
     Server::start(move |peer| {
         while let Some(seen) = peer.request() {
             if seen.line() == PROBE {
                 peer.write(leader());
-            } else if turns_away.swap(false, Ordering::SeqCst) {
+            } else if reset_next.swap(false, Ordering::SeqCst) {
                 return peer.reset();
             } else {
                 peer.write(plausible(&seen));
@@ -58,7 +58,7 @@ fn moody(turns_away: &Arc<AtomicBool>) -> Server {
     })
 }
 
-/// Requests that are no probes.
+/// How many requests came that are no probes.
 fn requests(server: &Server) -> usize {
     server.lines().iter().filter(|line| *line != PROBE).count()
 }
@@ -67,8 +67,12 @@ fn probes(server: &Server) -> usize {
     server.lines().iter().filter(|line| *line == PROBE).count()
 }
 
-/// A client of these, the first of which is stopped and was found dead.
-fn beside_a_dead_endpoint(colour: Colour, servers: [&Server; 3], switch: &AtomicBool) -> Subject {
+/// A client of these servers. The first one has stopped, and a probe of it has failed.
+fn client_with_a_dead_endpoint(
+    colour: Colour,
+    servers: [&Server; 3],
+    switch: &AtomicBool,
+) -> Subject {
     let client = colour.setup(servers.map(Server::url)).build();
     assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("read"));
     switch.store(true, Ordering::SeqCst);
@@ -82,7 +86,7 @@ fn beside_a_dead_endpoint(colour: Colour, servers: [&Server; 3], switch: &Atomic
     client
 }
 
-fn a_slow_endpoint_gets_its_place_back_when_a_probe_succeeds(colour: Colour) {
+fn slow_endpoint_regains_its_position_after_a_successful_probe(colour: Colour) {
     let reads = AtomicUsize::new(0);
     let slow = Server::start(move |peer| {
         while let Some(seen) = peer.request() {
@@ -103,14 +107,14 @@ fn a_slow_endpoint_gets_its_place_back_when_a_probe_succeeds(colour: Colour) {
     assert_eq!((requests(&slow), probes(&slow), requests(&other)), (2, 1, 1));
 }
 
-fn a_dead_endpoint_is_the_last_choice_for_reads_and_writes(colour: Colour) {
+fn dead_endpoint_is_the_last_choice_for_reads_and_writes(colour: Colour) {
     let (dead, switch) = stoppable();
-    let turns_away = Arc::new(AtomicBool::new(false));
-    let others = [moody(&turns_away), moody(&turns_away)];
-    let client = beside_a_dead_endpoint(colour, [&dead, &others[0], &others[1]], &switch);
+    let reset_next = Arc::new(AtomicBool::new(false));
+    let others = [resetting_once(&reset_next), resetting_once(&reset_next)];
+    let client = client_with_a_dead_endpoint(colour, [&dead, &others[0], &others[1]], &switch);
     let before = requests(&dead);
     for round in 0..6 {
-        turns_away.store(true, Ordering::SeqCst);
+        reset_next.store(true, Ordering::SeqCst);
         assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("read"), "{round}");
         assert_eq!(client.send(Set::new("/a", "1")).unwrap().value(), Some("written"), "{round}");
     }
@@ -118,16 +122,16 @@ fn a_dead_endpoint_is_the_last_choice_for_reads_and_writes(colour: Colour) {
     assert!(requests(&others[0]) > 6 && requests(&others[1]) > 6);
 }
 
-fn a_dead_endpoint_is_used_again_when_a_probe_succeeds(colour: Colour) {
+fn dead_endpoint_is_used_again_after_a_successful_probe(colour: Colour) {
     let (dead, switch) = stoppable();
-    let turns_away = Arc::new(AtomicBool::new(false));
-    let others = [moody(&turns_away), moody(&turns_away)];
-    let client = beside_a_dead_endpoint(colour, [&dead, &others[0], &others[1]], &switch);
+    let reset_next = Arc::new(AtomicBool::new(false));
+    let others = [resetting_once(&reset_next), resetting_once(&reset_next)];
+    let client = client_with_a_dead_endpoint(colour, [&dead, &others[0], &others[1]], &switch);
     switch.store(false, Ordering::SeqCst);
     let before = requests(&dead);
     until(|| {
-        // Where one turns it away, the next one of the ring is asked: the third server or the first one.
-        turns_away.store(true, Ordering::SeqCst);
+        // After a reset the next endpoint of the ring is tried: the third server or the first one.
+        reset_next.store(true, Ordering::SeqCst);
         assert!(client.send(Get::new("/a")).is_ok());
         requests(&dead) > before
     });

@@ -14,7 +14,7 @@ both!(
     what_may_be_repeated_goes_on_after_an_election,
     a_patient_quorum_read_leaves_a_server_that_hangs,
     a_patient_quorum_read_leaves_a_member_without_a_leader,
-    a_quorum_read_that_times_out_has_its_endpoint_probed,
+    endpoint_is_probed_after_a_quorum_read_timed_out,
     a_write_is_watched_over_after_the_question_for_the_leader,
 );
 
@@ -71,7 +71,7 @@ fn a_patient_quorum_read_leaves_a_member_without_a_leader(colour: Colour) {
     assert_eq!(client.pinned(), other.url());
 }
 
-fn a_quorum_read_that_times_out_has_its_endpoint_probed(colour: Colour) {
+fn endpoint_is_probed_after_a_quorum_read_timed_out(colour: Colour) {
     let (hung, other) = (Server::hung(), good());
     let client = client(colour, [&hung, &other]);
     let client = client.with(|policy| policy.quorum_head = Some(ms(900).into()));

@@ -19,7 +19,7 @@ both!(
     a_watch_leaves_a_member_that_hangs,
     a_watch_leaves_a_member_without_a_leader_for_one_that_has_one,
     nobody_is_probed_while_answers_come_in_time,
-    local_reads_are_probed_for_only_after_a_timeout,
+    endpoint_of_a_local_read_is_probed_only_after_a_timeout,
     a_policy_may_be_against_it,
     idle_watches_share_their_probes,
 );
@@ -227,7 +227,7 @@ fn nobody_is_probed_while_answers_come_in_time(colour: Colour) {
     assert_eq!((requests, probes(&server)), (200, 0));
 }
 
-fn local_reads_are_probed_for_only_after_a_timeout(colour: Colour) {
+fn endpoint_of_a_local_read_is_probed_only_after_a_timeout(colour: Colour) {
     let server = Server::hung();
     let setup = colour.setup([server.url()]).policy(|policy| {
         policy.read_head = Some(ms(900).into());

@@ -173,7 +173,7 @@ fn a_write_after_an_outage_is_sent_to_who_answers(colour: Colour) {
     push().unwrap();
     let read = "GET /v2/keys/a";
     let write = "POST /v2/keys/queue";
-    // A question timed out, too, so that the server was probed.
+    // The request for the leader timed out, so the server was probed as well.
     let mut lines = server.lines();
     let before = lines.len();
     lines.retain(|line| line != PROBE);

@@ -13,7 +13,7 @@ both!(
     head_that_is_too_late_is_given_up_for_a_read_and_a_write,
     head_that_drips_is_too_late_however_often_something_comes,
     slow_head_within_its_limit_is_waited_for,
-    quorum_read_leaves_a_hung_endpoint_after_a_second_at_first_contact,
+    first_quorum_read_fails_over_from_a_hung_endpoint_after_a_second,
     quorum_read_is_answered_by_a_cluster_that_takes_seconds,
     body_that_falls_silent_is_given_up,
     body_that_drips_is_given_up_at_the_deadline,
@@ -79,7 +79,7 @@ fn slow_head_within_its_limit_is_waited_for(colour: Colour) {
     assert_eq!(server.count(), 1);
 }
 
-fn quorum_read_leaves_a_hung_endpoint_after_a_second_at_first_contact(colour: Colour) {
+fn first_quorum_read_fails_over_from_a_hung_endpoint_after_a_second(colour: Colour) {
     let (hung, server) = (Server::hung(), Server::healthy());
     let client = colour.setup([hung.url(), server.url()]).build();
     let (read, took) = timed(|| client.send(Get::new("/a").quorum()));

@@ -35,9 +35,9 @@ struct Outage<'a> {
     auth: bool,
     deadline: Duration,
     lasts: &'a [Duration],
-    /// What is expected of each endpoint, the last of which counts for all that follow.
+    /// The estimates of the endpoints; the last one counts for all that follow.
     expected: &'a [Expected],
-    /// Whether an attempt takes all of its time, as with a slow handshake, and not only that of an open connection.
+    /// Whether an attempt uses all of its time, as with a slow handshake, or only that of an open connection.
     takes_most: bool,
     seed: u64,
 }
@@ -51,17 +51,17 @@ impl Outage<'_> {
             for (place, lasts) in self.lasts.iter().enumerate() {
                 let (others, left) = (self.lasts.len() - 1 - place, self.deadline - now);
                 let expected = self.expected.get(place).or_else(|| self.expected.last());
-                let situation = Situation {
+                let context = AttemptContext {
                     pass,
                     others,
                     spent: now,
                     left: Some(left),
                     expected: expected.copied().unwrap_or_default(),
-                    may_grow: !self.seed.is_multiple_of(3),
+                    may_lengthen: !self.seed.is_multiple_of(3),
                 };
-                let patience = of_attempt(self.policy, self.purpose, self.auth, situation);
+                let patience = of_attempt(self.policy, self.purpose, self.auth, context);
                 let most = patience.head.expect("there is a deadline");
-                let limit = patience.open().expect("there is a deadline");
+                let limit = patience.on_open_connection().expect("there is a deadline");
                 assert!(limit <= most && most <= left, "{limit:?}, {most:?} of {left:?}");
                 attempts.push(Attempt { pass, began: now, limit, most });
                 now += if self.takes_most { most } else { limit }.min(*lasts);
@@ -120,7 +120,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn attempts_and_pauses_are_within_the_deadline_whatever_the_policy_and_the_estimates(
+    fn attempts_never_exceed_the_deadline_with_any_policy_and_estimates(
         policy in policies(),
         purpose in prop::sample::select(&ALL),
         auth: bool,
@@ -138,12 +138,12 @@ proptest! {
     }
 
     #[test]
-    fn adaptive_timeouts_are_between_floor_and_ceiling_in_the_first_pass(
+    fn adaptive_timeouts_stay_between_floor_and_ceiling_in_the_first_pass(
         floor in 1..500_u64,
         more in 500..5000_u64,
         expected in estimates(),
         purpose in prop::sample::select(&[Purpose::Read, Purpose::Listing, Purpose::GuardedWrite]),
-        may_grow: bool,
+        may_lengthen: bool,
     ) {
         let (floor, ceiling) = (Duration::from_millis(floor), Duration::from_millis(floor + more));
         let timeout = Some(Timeout::adaptive(floor, ceiling));
@@ -154,13 +154,13 @@ proptest! {
             ..Policy::default()
         };
         let spent = Duration::ZERO;
-        let situation = Situation { pass: 0, others: 2, spent, left: None, expected, may_grow };
-        let response = of_attempt(&policy, purpose, false, situation).response;
+        let context = AttemptContext { pass: 0, others: 2, spent, left: None, expected, may_lengthen };
+        let response = of_attempt(&policy, purpose, false, context).response;
         prop_assert!(Some(floor) <= response && response <= Some(ceiling), "{response:?}");
-        // At an endpoint whose probe is pending, doubling does not count.
+        // While a probe is pending, the doubling does not count.
         let usual = undoubled(expected);
-        let usual = of_attempt(&policy, purpose, false, Situation { expected: usual, ..situation });
-        prop_assert!(may_grow || Some(usual.response) == Some(response));
+        let usual = of_attempt(&policy, purpose, false, AttemptContext { expected: usual, ..context });
+        prop_assert!(may_lengthen || Some(usual.response) == Some(response));
         prop_assert!(usual.response <= response);
     }
 
@@ -179,9 +179,9 @@ proptest! {
         let expected = &[expected];
         let outage = Outage { policy, purpose, auth, deadline, lasts, expected, takes_most, seed: 1 };
         let (spent, expected) = (Duration::ZERO, expected[0]);
-        let situation =
-            Situation { pass: 0, others: 0, spent, left: None, expected, may_grow: true };
-        let patience = of_attempt(policy, purpose, auth, situation);
+        let context =
+            AttemptContext { pass: 0, others: 0, spent, left: None, expected, may_lengthen: true };
+        let patience = of_attempt(policy, purpose, auth, context);
         let useful = match patience.response {
             Some(response) => patience.connect.map(|connect| response.saturating_add(connect)),
             None => patience.head,
@@ -240,8 +240,8 @@ proptest! {
     }
 }
 
-/// The timeouts of the default policy for three endpoints whose response times are like this and that never answer on an
-/// open connection, by pass, in milliseconds.
+/// The timeouts of the default policy by pass, in milliseconds, for three endpoints with these estimates that never
+/// respond.
 fn default_limits(
     purpose: Purpose,
     auth: bool,
@@ -260,7 +260,7 @@ fn default_limits(
     passes
 }
 
-/// Endpoints of which nothing is known.
+/// Endpoints without any estimate.
 const UNREACHED_YET: fn() -> Expected = Expected::default;
 
 /// The same without doubling.
@@ -283,21 +283,21 @@ fn a_quorum_read_is_short_until_an_election_is_over_and_then_as_patient_as_a_wri
     assert!(short.iter().all(|limit| *limit == 500), "{passes:?}");
     assert!((4000..7000).contains(last), "what is left: {passes:?}");
     let far = default_limits(Purpose::QuorumRead, false, 8000, within(300));
-    assert_eq!(far[0], [300; 3], "no longer than they take");
+    assert_eq!(far[0], [300; 3], "no longer than the estimate");
 }
 
 #[test]
-fn a_quorum_read_waits_a_second_where_nobody_knows_how_far_the_members_are_apart() {
+fn first_quorum_read_waits_a_second_and_a_round_trip() {
     let passes = default_limits(Purpose::QuorumRead, false, 8000, UNREACHED_YET());
     assert_eq!(passes[0], [1000; 3]);
     let network = Some(Duration::from_millis(200));
     let passes =
         default_limits(Purpose::QuorumRead, false, 8000, Expected::new(None, network, 0, false));
-    assert_eq!(passes[0], [1200; 3], "and the way to them");
+    assert_eq!(passes[0], [1200; 3], "and a round trip");
 }
 
 #[test]
-fn the_allowance_for_credentials_ends_with_the_first_response_to_some() {
+fn allowance_for_credentials_ends_with_the_first_response() {
     assert_eq!(default_limits(Purpose::Read, true, 8000, UNREACHED_YET())[0], [500; 3]);
     let mut incomplete = within(51);
     incomplete.is_complete = false;
@@ -307,11 +307,11 @@ fn the_allowance_for_credentials_ends_with_the_first_response_to_some() {
 }
 
 #[test]
-fn timeouts_double_the_next_wait_in_the_first_pass() {
+fn timeouts_double_the_next_timeout_in_the_first_pass() {
     let mut doubled = within(120);
     doubled.doublings = 2;
     let passes = default_limits(Purpose::Read, false, 8000, doubled);
-    assert_eq!(passes[..2], [vec![480; 3], vec![480; 3]], "later passes are longer anyway");
+    assert_eq!(passes[..2], [vec![480; 3], vec![480; 3]], "later passes are not doubled");
 }
 
 #[test]
@@ -347,14 +347,20 @@ fn without_a_limit_an_attempt_may_take_all_the_time() {
     for purpose in ALL {
         let left = Some(Duration::from_secs(9));
         let expected = within(51);
-        let mut situation = Situation { pass: 0, others: 2, spent, left, expected, may_grow: true };
-        assert_eq!(of_attempt(&policy, purpose, true, situation).open(), left);
-        situation.left = None;
-        assert_eq!(of_attempt(&policy, purpose, true, situation).open(), None);
+        let mut context =
+            AttemptContext { pass: 0, others: 2, spent, left, expected, may_lengthen: true };
+        assert_eq!(of_attempt(&policy, purpose, true, context).on_open_connection(), left);
+        context.left = None;
+        assert_eq!(of_attempt(&policy, purpose, true, context).on_open_connection(), None);
     }
     let policy = Policy { write_head: None, ..Policy::default() };
     let spent = Duration::from_secs(3);
     let expected = within(51);
-    let late = Situation { pass: 3, others: 2, spent, left: None, expected, may_grow: true };
-    assert_eq!(of_attempt(&policy, Purpose::QuorumRead, false, late).open(), None, "as a write");
+    let late =
+        AttemptContext { pass: 3, others: 2, spent, left: None, expected, may_lengthen: true };
+    assert_eq!(
+        of_attempt(&policy, Purpose::QuorumRead, false, late).on_open_connection(),
+        None,
+        "as a write"
+    );
 }

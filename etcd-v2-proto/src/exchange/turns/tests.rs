@@ -139,3 +139,19 @@ fn a_read_is_asked_once_more_before_its_deadline_and_a_write_is_not() {
         assert!(purpose.writes() || (LAST..=LAST * 2).contains(&last), "{attempts:?}");
     }
 }
+
+#[test]
+fn slow_calls_that_succeed_do_not_use_up_the_budget() {
+    let storm = Storm::new(Policy::default(), 0, 1);
+    for seed in 0..100 {
+        let policy = Arc::clone(&storm.policy);
+        let mut call = Turns::new(policy, Purpose::Read, ENDPOINTS, seed, Duration::ZERO);
+        // The first attempt of the second pass takes a token, and gets the response.
+        for _ in 0..ENDPOINTS {
+            call.after(Duration::from_secs(1), true, false, None, &storm.route);
+        }
+        assert!(call.pass() == 1 && !call.was_held_back(), "call {seed}");
+        call.succeed(storm.route.budget());
+    }
+    assert!(storm.route.budget().take(), "the budget is full");
+}

@@ -1,4 +1,4 @@
-//! The endpoints of a cluster with what is known of each.
+//! The endpoints of a cluster with the state of each.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use crate::endpoint::Endpoint;
 
 /// All endpoints, each with its state. Never empty.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct EndpointTable {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) states: Vec<Arc<EndpointState>>,
 }
 
-impl Places {
-    /// Endpoints of which nothing is known.
+impl EndpointTable {
+    /// Endpoints with new states.
     pub(super) fn new(endpoints: Vec<Endpoint>) -> Self {
         let states = endpoints.iter().map(|_| Arc::default()).collect();
         Self { endpoints, states }
@@ -24,14 +24,14 @@ impl Places {
         Self { endpoints: vec![endpoint], states: vec![state] }
     }
 
-    /// Other endpoints; what is known of those that stay is kept.
+    /// Other endpoints. Those that are in both keep their state.
     pub(super) fn replaced(&self, endpoints: Vec<Endpoint>) -> Self {
         let state = |endpoint| self.state_of(endpoint).cloned().unwrap_or_default();
         let states = endpoints.iter().map(state).collect();
         Self { endpoints, states }
     }
 
-    /// Where this endpoint is, if it is one of these.
+    /// The index of this endpoint, if it is in the table.
     pub(super) fn position(&self, endpoint: &Endpoint) -> Option<usize> {
         self.endpoints.iter().position(|own| own == endpoint)
     }
