@@ -26,7 +26,7 @@ pub(crate) struct Arena {
     cluster: Cluster,
     proxies: Vec<FaultProxy>,
     links: Links,
-    /// In front of the proxies.
+    /// The relays in front of the proxies.
     far: Links,
     /// The one that asks the members how they are.
     observer: Subject,
@@ -89,8 +89,7 @@ impl Arena {
         urls
     }
 
-    /// The URLs of the relays in front of the proxies, beginning with this one: for clients that are
-    /// [far away](Self::far).
+    /// The URLs of the relays in front of the proxies, beginning with this one, for clients that are far away.
     pub(crate) fn relayed(&self, first: usize) -> Vec<String> {
         let mut urls = self.far.urls();
         urls.rotate_left(first);

@@ -91,9 +91,9 @@ fewer runs and without a verdict, Go's: `go` as it comes and `go-tuned` with a l
 Without --client all of them take part, Go's where Go can be had and not in the short form. What a run does
 follows from the seed, the case and the number of the run. --lines appends one line of JSON a run to a file.
 
-Cases whose names begin with D are about members that are far away: their clients, or the members themselves, talk
-through relays that delay each direction by half of the round trip. D1 compares both clients with a plain one on the
-same way, and D5 is the short form of the others. The relays cannot delay connecting.
+Cases whose names begin with D are about members that are far away. Clients, or the members themselves, use relays
+that delay each direction by half of the round trip. D1 compares both clients with a plain one on the same relays,
+and D5 is the short form of D1, D2 and D3. The relays cannot delay connecting.
 
 Cases whose names begin with C are controls: they do what is known to be wrong, and fail if that is not found. G15
 abandons a refresh by the index at a member without a leader, refreshes at the others, and fails if the first one sets

@@ -1,4 +1,4 @@
-//! Every attempt of a client, for finding out why it did what it did.
+//! A record of all attempts of a client, to explain its behavior.
 
 use std::{
     fmt::{self, Display},
@@ -18,16 +18,16 @@ pub(crate) struct Attempts {
     all: Arc<Mutex<Vec<Attempt>>>,
 }
 
-/// One of them, or that the client prefers another endpoint from now on.
+/// An attempt, or a move of the pin.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    /// When it was over.
+    /// When it ended.
     pub(crate) at: Duration,
     pub(crate) took: Duration,
     pub(crate) failed: bool,
     pub(crate) timed_out: bool,
-    /// Whether it was no call of a user, or no attempt at all.
-    pub(crate) aside: bool,
+    /// Whether it is about no key, as probes and moves of the pin.
+    pub(crate) is_auxiliary: bool,
     text: String,
 }
 
@@ -56,7 +56,7 @@ impl Observer for Attempts {
         let end = match (attempt.status, attempt.failure) {
             (Some(status), None) => status.to_string(),
             (_, Some(failure)) => format!("{failure}"),
-            (None, None) => "given up".to_owned(),
+            (None, None) => "abandoned".to_owned(),
         };
         let AttemptFinished { endpoint, method, path, .. } = attempt;
         self.lock().push(Attempt {
@@ -64,7 +64,7 @@ impl Observer for Attempts {
             took: attempt.elapsed,
             failed: attempt.failure.is_some() || attempt.status.is_none(),
             timed_out: cause == Some(Cause::TimedOut),
-            aside: !path.starts_with("/v2/keys"),
+            is_auxiliary: !path.starts_with("/v2/keys"),
             text: format!("{method} {path} at {endpoint}: {end}"),
         });
     }
@@ -75,7 +75,7 @@ impl Observer for Attempts {
             took: Duration::ZERO,
             failed: false,
             timed_out: false,
-            aside: true,
+            is_auxiliary: true,
             text: format!("the pin moves from {} to {}", moved.from, moved.to),
         });
     }

@@ -1,4 +1,4 @@
-//! A client without any reliability, for comparison.
+//! A client without retries and timeouts, for comparison.
 
 use std::{
     io::{BufReader, Write},
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_one_response_after_the_other_and_reports_refusals() {
+    fn plain_client_reads_responses_and_reports_errors() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = thread::spawn(move || {

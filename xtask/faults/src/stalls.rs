@@ -1,4 +1,4 @@
-//! How well this machine keeps time.
+//! Stalls of this machine.
 
 use std::{
     sync::{
@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Result, anyhow};
 
-/// Measures for how long this machine does not let a thread run that wants to.
+/// Measures the longest time that this machine does not run a thread that is ready.
 #[derive(Debug)]
 pub(crate) struct Stalls {
     over: Arc<AtomicBool>,
@@ -34,9 +34,9 @@ impl Stalls {
         Self { over, work }
     }
 
-    /// The longest one since the start.
+    /// The longest stall since the start.
     pub(crate) fn finish(self) -> Result<Duration> {
         self.over.store(true, Ordering::Relaxed);
-        self.work.join().map_err(|_| anyhow!("the clock panicked"))
+        self.work.join().map_err(|_| anyhow!("the thread panicked"))
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes that arrive later, as if the way were longer.
+//! A delay for the bytes of a connection.
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long bytes are on their way in one direction. Clones share it, and it may change at any time.
+/// The delay in one direction. Clones share it, and it may change at any time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Delay(Arc<AtomicU64>);
 
@@ -27,18 +27,17 @@ impl Delay {
     }
 }
 
-/// Copies bytes, which arrive after the delay, until one of the two ends. `first` is what was read before
-/// and when. `way` is called before each write, and may wait.
+/// Copies bytes with a delay until one of the connections ends. `first` is what was read before, and when.
+/// `wait_for_link` is called before each write.
 ///
-/// One thread reads at any time, and another one writes what is due. So the delay does not limit the
-/// throughput. The order stays the same when the delay gets shorter: what comes later waits for what came
-/// before.
+/// One thread reads all the time, and another one writes what is due. So the delay does not limit the
+/// throughput. A shorter delay does not change the order: later bytes wait for earlier ones.
 pub(super) fn copy(
     mut from: &TcpStream,
     mut into: &TcpStream,
     delay: &Delay,
     first: Option<(Instant, Vec<u8>)>,
-    way: impl Fn(),
+    wait_for_link: impl Fn(),
 ) {
     let (sender, pieces) = mpsc::channel();
     thread::scope(|scope| {
@@ -48,17 +47,17 @@ pub(super) fn copy(
             let mut buffer = [0; 16 << 10];
             while open {
                 let count = from.read(&mut buffer).unwrap_or_default();
-                // The end takes as long as everything else: an empty piece stands for it.
+                // The end is delayed as well: an empty piece stands for it.
                 open = send(Instant::now(), buffer[..count].to_vec()) && count > 0;
             }
         });
         for (due, piece) in pieces {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            way();
+            wait_for_link();
             if piece.is_empty() {
                 _ = into.shutdown(Shutdown::Write);
             } else if into.write_all(&piece).is_err() {
-                // Wakes the thread that reads.
+                // This ends the thread that reads.
                 _ = from.shutdown(Shutdown::Both);
                 _ = into.shutdown(Shutdown::Both);
                 break;
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_arrives_late_in_order_and_together_with_the_end() {
+    fn delayed_bytes_and_the_end_arrive_in_order() {
         let ((mut writer, from), (into, mut reader)) = (pair(), pair());
         let (delay, began) = (Delay::default(), Instant::now());
         delay.set(Duration::from_millis(150));
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_does_not_limit_the_throughput() {
+    fn delay_does_not_limit_the_throughput() {
         let ((mut writer, from), (into, mut reader)) = (pair(), pair());
         let delay = Delay::default();
         delay.set(Duration::from_millis(50));

@@ -18,10 +18,9 @@ use super::delay::{self, Delay};
 /// The members say in the first request of a connection who they are, so a relay knows both ends. What
 /// is sent while the two are cut from each other waits, as TCP would have it.
 ///
-/// A relay can also delay what it forwards, as a long way does. It cannot delay the TCP connect, because
-/// the kernel completes the handshake before the relay hears of it: connecting takes no time, and the first
-/// response takes a whole round trip. A real network tells the distance while connecting. So the first
-/// request on a connection to a server that is not known yet is harder for a client here than in reality.
+/// A relay can also delay what it forwards. It cannot delay the TCP connect, because the kernel completes the
+/// handshake before the relay accepts the connection. So connecting takes no time, and the first response takes
+/// a whole round trip. On a real network, connecting takes a round trip as well.
 #[derive(Debug, Default)]
 pub struct Links {
     shared: Arc<Shared>,
@@ -88,8 +87,8 @@ impl Links {
         self.doors.iter().map(|door| format!("http://{}", door.address)).collect()
     }
 
-    /// Delays everything that comes to the relay of this number from now on, so that a request and its
-    /// response together take so much longer. The throughput is not limited.
+    /// Delays everything that the relay of this number receives from now on, so that a request and its response
+    /// together take this much longer. The throughput is not limited.
     ///
     /// # Panics
     ///
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_delays_both_directions_and_a_changed_delay_applies_to_what_follows() {
+    fn relay_delays_both_directions_and_applies_a_changed_delay_to_what_follows() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let upstream = format!("http://{}", listener.local_addr().unwrap());
         thread::spawn(move || {
@@ -287,7 +286,7 @@ mod tests {
         assert!(round(head) >= far, "the first request is delayed, too");
         assert!(round("more") >= far);
         links.set_round_trips(Duration::ZERO);
-        // The machine may be busy: one of some that is quick shows it.
+        // The machine may be busy, so one fast round is enough.
         assert!((0..20).any(|_| round("near") < far / 2));
     }
 }

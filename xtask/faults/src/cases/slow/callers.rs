@@ -1,4 +1,4 @@
-//! Our client and the plain one, doing the same.
+//! Callers of our client and of the plain one.
 
 use anyhow::{Context, Result};
 use etcd_v2_client::keys::Set;
@@ -10,12 +10,12 @@ use crate::{
     subject::Subject,
 };
 
-/// What is done over and over.
+/// What a caller does again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     LocalRead,
     QuorumRead,
-    /// A set that is guarded by the index of the write before.
+    /// A set on the condition of the index of the write before.
     Swap,
     Set,
 }
@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-/// Our client, doing one thing after the other to a key of its own.
+/// Makes one call after the other with our client, with a key of its own.
 #[derive(Debug)]
 pub(super) struct Caller {
     kind: Kind,
@@ -65,7 +65,7 @@ impl Caller {
         let ask = |what| self.client.ask(&Ask { what, key: &self.key, value: &value });
         let result = ask(what);
         let now = if self.kind == Kind::Swap && result.is_err() {
-            // Nobody else writes here.
+            // No other caller writes this key.
             ask(What::Get).ok()
         } else {
             result.as_ref().ok().cloned()
@@ -75,7 +75,7 @@ impl Caller {
     }
 }
 
-/// The plain client, doing the same.
+/// The same with the plain client.
 #[derive(Debug)]
 pub(super) struct PlainCaller {
     kind: Kind,

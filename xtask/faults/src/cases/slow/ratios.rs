@@ -1,4 +1,4 @@
-//! How long calls take, compared with the plain client on the same way.
+//! How long calls take, compared with the plain client on the same network path.
 
 use std::{
     fmt::Write,
@@ -45,15 +45,25 @@ pub(in crate::cases) const RATIOS: Case = Case {
         Goal::noted("machine stalled", "ms"),
     ],
     run: |run| {
-        for setting in &SETTINGS {
-            let measured = measure_again(run, Measured::is_met, |run, attempt| {
-                measure(run, setting, &format!("{}/{}-{attempt}", run.base, setting.median))
-            })?;
-            measured.report(run, setting);
-        }
+        compare(run, &SETTINGS, Measured::is_met)?;
         run.arena.heal()
     },
 };
+
+/// Compares both clients in each of these settings.
+pub(super) fn compare(
+    run: &mut Run<'_>,
+    settings: &[Setting],
+    is_met: impl Fn(&Measured) -> bool,
+) -> Result<()> {
+    for setting in settings {
+        let measured = measure_again(run, &is_met, |run, attempt| {
+            measure(run, setting, &format!("{}/{}-{attempt}", run.base, setting.median))
+        })?;
+        measured.report(run, setting);
+    }
+    Ok(())
+}
 
 /// Round trips, and the figures that are measured with them.
 #[derive(Debug)]
@@ -63,7 +73,7 @@ pub(super) struct Setting {
     /// Between members.
     pub(super) members: Duration,
     pub(super) least_calls: usize,
-    /// For each kind of call, unless there are enough of them later.
+    /// For each kind of call: both limits are to be reached.
     pub(super) least_time: Duration,
     pub(super) median: &'static str,
     pub(super) slowest: &'static str,
@@ -94,13 +104,13 @@ impl Setting {
         self.clients + self.members <= Duration::from_millis(1)
     }
 
-    /// How much more than the plain client ours may take if a ratio would allow less.
+    /// How much longer than the plain client ours may take if the ratio allows less.
     const fn spare(&self) -> Duration {
         if self.clients.as_millis() <= 1 { Duration::from_millis(1) } else { Duration::ZERO }
     }
 }
 
-/// What was found out about a setting.
+/// The results in a setting.
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     /// The worst of all kinds of calls.
@@ -112,7 +122,7 @@ pub(super) struct Measured {
     notes: Vec<String>,
 }
 
-/// Requests beyond those that had to be.
+/// Requests beyond one for each call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Requests {
     pub(super) retries: usize,
@@ -130,7 +140,7 @@ impl Measured {
         self.median <= MOST && self.warm == none && self.cold == none && self.errors == 0
     }
 
-    pub(super) fn report(self, run: &mut Run<'_>, setting: &Setting) {
+    fn report(self, run: &mut Run<'_>, setting: &Setting) {
         run.figures.insert(setting.median, self.median);
         run.figures.insert(setting.slowest, self.slowest);
         run.add("retries", self.warm.retries);
@@ -142,10 +152,10 @@ impl Measured {
     }
 }
 
-/// Lets a fresh client and the plain one work side by side at this distance.
-pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Result<Measured> {
+/// Runs a new client and the plain one side by side at this distance.
+fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Result<Measured> {
     let base = base.replace([' ', ','], "-");
-    // The leader itself in every other run: it needs one round trip to another member, and a follower two.
+    // Every other run pins the leader: it needs one round trip to another member, and a follower two.
     let pinned = if run.number % 2 == 1 {
         run.arena.follower(&mut run.dice)?
     } else {
@@ -164,7 +174,7 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
     run.arena.links().set_round_trips(setting.members);
 
     let mut measured = Measured::default();
-    forget(run);
+    clear_logs(run);
     for number in 0..FIRST_CALLS {
         let (kind, caller, _) = &mut callers[number % Kind::ALL.len()];
         if let Err(failed) = caller.call() {
@@ -172,17 +182,17 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
             measured.notes.push(format!("first calls: {}: {}", kind.name(), failed.text));
         }
     }
-    // Probes are on their way beside the calls.
+    // Probes may still be in flight.
     thread::sleep(3 * (setting.clients + setting.members) + PAUSE);
     measured.cold = requests(run, &ours, FIRST_CALLS);
-    forget(run);
+    clear_logs(run);
 
     let warm = attempts.now();
     let mut works = Vec::new();
     for (kind, caller, plain) in callers {
         let (calls, time) = (setting.least_calls, setting.least_time);
         let work = thread::spawn(move || side_by_side(caller, plain, calls, time));
-        // Where the way takes no time, callers beside each other would wait for the processor.
+        // Without a delay, concurrent callers would wait for the processor.
         while setting.is_near() && !work.is_finished() {
             thread::sleep(PAUSE / 10);
         }
@@ -213,7 +223,7 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
     Ok(measured)
 }
 
-/// What went wrong in the attempts, if anything did.
+/// Notes the attempts of each phase that had retries or probes.
 fn note_attempts(measured: &mut Measured, setting: &Setting, attempts: &Attempts, warm: Duration) {
     let phases = [
         ("first calls", Duration::ZERO, warm, measured.cold),
@@ -224,7 +234,8 @@ fn note_attempts(measured: &mut Measured, setting: &Setting, attempts: &Attempts
             continue;
         }
         measured.notes.push(format!("{}: {phase}: {requests:?}", setting.median));
-        let wrong = attempts.between(from, to).into_iter().filter(|it| it.failed || it.aside);
+        let wrong =
+            attempts.between(from, to).into_iter().filter(|it| it.failed || it.is_auxiliary);
         measured.notes.extend(wrong.take(20).map(|it| format!("  {it}")));
     }
 }
@@ -238,7 +249,7 @@ struct Pairs {
     errors: Vec<String>,
 }
 
-/// Calls in turn, each client being the first every other time.
+/// Makes calls with both clients, each of them first in every other round.
 fn side_by_side(
     mut caller: Caller,
     mut plain: PlainCaller,
@@ -260,7 +271,7 @@ fn side_by_side(
             }
         }
         if pairs.calls == 0 {
-            // The first ones open connections.
+            // The first calls open connections.
             pairs.ours.clear();
             pairs.plain.clear();
         }
@@ -269,13 +280,13 @@ fn side_by_side(
     Ok(pairs)
 }
 
-fn forget(run: &Run<'_>) {
+fn clear_logs(run: &Run<'_>) {
     for proxy in run.arena.proxies() {
         proxy.clear_log();
     }
 }
 
-/// Our requests beyond these calls, below this key, and those that are about no key.
+/// Our requests beyond these calls below this key, and requests that are about no key.
 fn requests(run: &Run<'_>, base: &str, calls: usize) -> Requests {
     let logs: Vec<_> = run.arena.proxies().iter().flat_map(|proxy| proxy.log()).collect();
     let keys = format!("/v2/keys{base}/");
@@ -289,20 +300,20 @@ fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
     times
 }
 
-/// The smallest time that so many of a hundred do not exceed.
+/// The smallest time that this percentage of the times does not exceed.
 fn percentile(sorted: &[Duration], hundredth: usize) -> Option<Duration> {
     let place = (sorted.len() * hundredth).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied()
 }
 
-/// At most [`MOST`] if ours is at most so many times the other, or longer by at most `spare`.
+/// At most [`MOST`] if ours is at most [`MOST`] times the other, or at most `spare` longer.
 fn ratio(ours: Duration, plain: Duration, spare: Duration) -> f64 {
     let allowed = plain.mul_f64(MOST).max(plain + spare);
     MOST * ours.as_secs_f64() / allowed.as_secs_f64()
 }
 
 pub(super) const MOST: f64 = 1.25;
-/// Of a process.
+/// How many calls count as the first ones of a process.
 const FIRST_CALLS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -315,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_one_of_the_times() {
+    fn percentile_is_one_of_the_times() {
         let times: Vec<_> = (1..=100).map(ms).collect();
         assert_eq!(percentile(&times, 50), Some(ms(50)));
         assert_eq!(percentile(&times, 99), Some(ms(99)));
@@ -324,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_forgives_what_may_be_spared() {
+    fn ratio_allows_the_spare_time() {
         for (ours, plain, spare, met) in [
             (125, 100, 0, true),
             (126, 100, 0, false),

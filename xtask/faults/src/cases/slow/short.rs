@@ -1,13 +1,13 @@
-//! A little of everything here, for every change of the project.
+//! The short form of D1, D2 and D3, for every change of the project.
 
 use std::time::Duration;
 
-use super::{jump, measure_again, ratios, stopped};
+use super::{jump, ratios, stopped};
 use crate::{cases::Case, goal::Goal};
 
 pub(in crate::cases) const SHORT: Case = Case {
     name: "D5",
-    title: "a little of D1, D2 and D3",
+    title: "the short form of D1, D2 and D3",
     runs: 1,
     links: true,
     with_go: false,
@@ -20,8 +20,8 @@ pub(in crate::cases) const SHORT: Case = Case {
         Goal::none("probes"),
         Goal::none("retries of the first calls"),
         Goal::none("probes of the first calls"),
-        Goal::at_most("timeouts after it gets far", 3.0, ""),
-        Goal::at_most("timeouts after it comes back", 3.0, ""),
+        Goal::at_most("timeouts after the delay grows", 3.0, ""),
+        Goal::at_most("timeouts after the delay shrinks", 3.0, ""),
         Goal::at_most("read gap, 120 ms away", 480.0, "ms"),
         Goal::at_most("quorum read gap, 120 ms away", 480.0, "ms"),
         Goal::at_most("unknown sets of one caller, 120 ms away", 1.0, ""),
@@ -30,29 +30,10 @@ pub(in crate::cases) const SHORT: Case = Case {
         Goal::noted("machine stalled", "ms"),
     ],
     run: |run| {
-        for setting in &SETTINGS {
-            let measured =
-                measure_again(run, ratios::Measured::is_met_by_medians, |run, attempt| {
-                    ratios::measure(
-                        run,
-                        setting,
-                        &format!("{}/{}-{attempt}", run.base, setting.median),
-                    )
-                })?;
-            measured.report(run, setting);
-        }
-        let timeouts = measure_again(run, jump::Timeouts::is_met, |run, attempt| {
-            jump::measure(run, &format!("{}/jump-{attempt}", run.base), Duration::from_millis(1200))
-        })?;
-        timeouts.report(run);
-        let setting = stopped::Setting { stop: Duration::from_millis(2500), ..stopped::FAR };
-        let measured = measure_again(
-            run,
-            |measured: &stopped::Measured| measured.is_met(&setting),
-            |run, attempt| stopped::measure(run, &setting, &format!("{}/stop-{attempt}", run.base)),
-        )?;
-        measured.report(run, &setting);
-        Ok(())
+        ratios::compare(run, &SETTINGS, ratios::Measured::is_met_by_medians)?;
+        jump::count_timeouts(run, Duration::from_millis(1200))?;
+        let stop = Duration::from_millis(2500);
+        stopped::stop_follower(run, &stopped::Setting { stop, ..stopped::FAR })
     },
 };
 

@@ -19,13 +19,13 @@ use crate::{
 
 /// Callers that go on until they are stopped.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct RunningCallers {
     over: Arc<AtomicBool>,
     works: Vec<(Kind, Arc<AtomicUsize>, JoinHandle<Trace>)>,
 }
 
-impl Beside {
-    /// Starts them. Their traces have the time of these attempts.
+impl RunningCallers {
+    /// Starts them. Their traces have the same clock as these attempts.
     pub(super) fn start(callers: Vec<Caller>, attempts: &Attempts) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let start = |mut caller: Caller| {
@@ -54,7 +54,7 @@ impl Beside {
         Self { over, works }
     }
 
-    /// Waits until each of them has succeeded so many times. Returns whether they did.
+    /// Waits until each of them has had this number of successes. Returns whether they had.
     pub(super) fn wait_for(&self, successes: usize) -> bool {
         let deadline = Instant::now() + LONGEST;
         let late = |(_, count, _): &(Kind, Arc<AtomicUsize>, JoinHandle<Trace>)| {
@@ -69,7 +69,7 @@ impl Beside {
         true
     }
 
-    /// Lets them come to an end.
+    /// Stops them, and returns their traces.
     pub(super) fn finish(self) -> Result<Vec<(Kind, Trace)>> {
         self.over.store(true, Ordering::Relaxed);
         let join = |(kind, _, work): (Kind, _, JoinHandle<Trace>)| {
@@ -79,27 +79,29 @@ impl Beside {
     }
 }
 
-/// What failed.
+/// The calls that failed.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
-    /// Calls that failed although nobody may wonder what became of them.
+pub(super) struct Failures {
+    /// How many failed, except sets with an unknown outcome.
     pub(super) errors: usize,
     pub(super) texts: Vec<String>,
 }
 
-impl Trouble {
+impl Failures {
     pub(super) fn of(traces: &[(Kind, Trace)]) -> Self {
-        let mut trouble = Self::default();
+        let mut failures = Self::default();
         for (kind, trace) in traces {
             for call in trace.failures() {
-                // A set is never repeated.
-                trouble.errors += usize::from(*kind != Kind::Set || !call.is_unknown());
+                // A set is never sent again, so its outcome may be unknown.
+                failures.errors += usize::from(*kind != Kind::Set || !call.is_unknown());
                 let (began, took) = (call.began.as_millis(), (call.ended - call.began).as_millis());
                 let name = kind.name();
-                trouble.texts.push(format!("{name}: at {began} ms, for {took} ms: {:?}", call.end));
+                failures
+                    .texts
+                    .push(format!("{name}: at {began} ms, for {took} ms: {:?}", call.end));
             }
         }
-        trouble
+        failures
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::{
     callers::{Caller, Kind},
     measure_again,
-    side_by_side::{Beside, Trouble},
+    side_by_side::{Failures, RunningCallers},
 };
 use crate::{
     attempts::Attempts,
@@ -39,22 +39,21 @@ pub(in crate::cases) const STOPPED: Case = Case {
         Goal::none("errors"),
         Goal::noted("machine stalled", "ms"),
     ],
-    run: |run| {
-        for setting in [&FAR, &NEAR, &APART] {
-            let measured = measure_again(
-                run,
-                |measured: &Measured| measured.is_met(setting),
-                |run, attempt| {
-                    measure(run, setting, &format!("{}/{}-{attempt}", run.base, setting.name))
-                },
-            )?;
-            measured.report(run, setting);
-        }
-        Ok(())
-    },
+    run: |run| [FAR, NEAR, APART].iter().try_for_each(|setting| stop_follower(run, setting)),
 };
 
-/// How far away the members are, how long one of them stops, and the figures of that.
+/// Measures what a stopped follower causes in this setting.
+pub(super) fn stop_follower(run: &mut Run<'_>, setting: &Setting) -> Result<()> {
+    let measured = measure_again(
+        run,
+        |measured: &Measured| measured.is_met(setting),
+        |run, attempt| measure(run, setting, &format!("{}/{}-{attempt}", run.base, setting.name)),
+    )?;
+    measured.report(run, setting);
+    Ok(())
+}
+
+/// The distances, how long a member stops, and the names of the figures.
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
@@ -63,7 +62,7 @@ pub(super) struct Setting {
     /// Between members.
     pub(super) members: Duration,
     pub(super) stop: Duration,
-    /// None if there is no goal for it.
+    /// None if it has no goal.
     pub(super) longest_gap: Option<Duration>,
     pub(super) gap: &'static str,
     pub(super) quorum_gap: &'static str,
@@ -95,8 +94,8 @@ const NEAR: Setting = Setting {
     later: "unknown sets while it stays stopped, near",
 };
 
-/// A quorum read takes longer at every member than a stopped member may cost on a LAN. So timeouts that do not
-/// adapt move the client from one healthy member to the next, and back to the stopped one.
+/// A quorum read takes longer at each member than the shortest timeout. Fixed timeouts would move the client from one
+/// healthy member to the next, and back to the stopped one.
 const APART: Setting = Setting {
     name: "apart",
     clients: Duration::ZERO,
@@ -109,9 +108,9 @@ const APART: Setting = Setting {
     later: "unknown sets while it stays stopped, members 120 ms apart",
 };
 
-/// What was found out.
+/// The results.
 #[derive(Debug, Default)]
-pub(super) struct Measured {
+struct Measured {
     gap: Duration,
     quorum_gap: Duration,
     at_the_stop: usize,
@@ -121,14 +120,14 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    pub(super) fn is_met(&self, setting: &Setting) -> bool {
+    fn is_met(&self, setting: &Setting) -> bool {
         setting.longest_gap.is_none_or(|longest| self.gap.max(self.quorum_gap) <= longest)
             && self.at_the_stop <= 1
             && self.later == 0
             && self.errors == 0
     }
 
-    pub(super) fn report(self, run: &mut Run<'_>, setting: &Setting) {
+    fn report(self, run: &mut Run<'_>, setting: &Setting) {
         run.millis(setting.gap, self.gap);
         run.millis(setting.quorum_gap, self.quorum_gap);
         run.count(setting.at_the_stop, self.at_the_stop);
@@ -138,8 +137,8 @@ impl Measured {
     }
 }
 
-/// Stops the pinned follower beside three writers and two readers, all clones of one client.
-pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Result<Measured> {
+/// Stops the pinned follower while three writers and two readers make calls, all with clones of one client.
+fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Result<Measured> {
     let pinned = run.arena.follower(&mut run.dice)?;
     let attempts = Attempts::new();
     let far = setting.clients > Duration::ZERO;
@@ -152,15 +151,15 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
         .iter()
         .enumerate()
         .map(|(number, kind)| Caller::new(run.arena, *kind, &subject, &format!("{base}/{number}")));
-    let beside = Beside::start(callers.collect::<Result<_>>()?, &attempts);
-    ensure!(beside.wait_for(20), "the callers get nowhere even before the stop");
+    let running = RunningCallers::start(callers.collect::<Result<_>>()?, &attempts);
+    ensure!(running.wait_for(20), "the callers make no progress before the stop");
     thread::sleep(run.dice.millis(100, 400));
     let stopped = attempts.now();
     run.arena.member(pinned).stop()?;
     thread::sleep(setting.stop);
     let end = attempts.now();
-    let traces = beside.finish()?;
-    // Puts an end to the delays, too.
+    let traces = running.finish()?;
+    // This ends the delays as well.
     run.arena.heal()?;
 
     let gap = |kind: Kind| {
@@ -172,7 +171,7 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
         trace.calls.iter().filter(|call| call.is_unknown() && (call.began > known) == later).count()
     };
     let sets = || traces.iter().filter(|(kind, _)| *kind == Kind::Set).map(|(_, trace)| trace);
-    let Trouble { errors, texts } = Trouble::of(&traces);
+    let Failures { errors, texts } = Failures::of(&traces);
     let mut measured = Measured {
         gap: gap(Kind::LocalRead),
         quorum_gap: gap(Kind::QuorumRead),
@@ -186,11 +185,12 @@ pub(super) fn measure(run: &mut Run<'_>, setting: &Setting, base: &str) -> Resul
         )],
     };
     measured.notes.extend(texts);
-    let wrong = attempts.between(stopped, end).into_iter().filter(|it| it.failed || it.aside);
+    let wrong =
+        attempts.between(stopped, end).into_iter().filter(|it| it.failed || it.is_auxiliary);
     measured.notes.extend(wrong.take(40).map(|it| format!("  {it}")));
     Ok(measured)
 }
 
-/// A call that begins later than this after the stop has no excuse for going to the stopped member. Until
-/// then, no caller has learnt of the stop: their requests are still waiting for responses.
+/// A call that begins later than this after the stop must not go to the stopped member. Calls that begin earlier may:
+/// the requests before them are still waiting for their responses.
 const UNTIL_KNOWN: Duration = Duration::from_millis(1000);

@@ -1,4 +1,4 @@
-//! A watch and a mirror whose server is far away, each of which is the first thing that a client does.
+//! A watch and a mirror whose server is far away. Each is the first operation of its client.
 
 use std::{
     thread,
@@ -60,7 +60,7 @@ fn watch(run: &mut Run<'_>) -> Result<()> {
             Item::Nothing | Item::End => break,
         }
     }
-    // All is said, and the next wait is on its way or there.
+    // Then the next wait has been sent.
     thread::sleep(QUIET);
     let faults = stream.faults(&written);
     run.count("gaps", gaps);
@@ -100,7 +100,7 @@ fn mirror(run: &mut Run<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Changes keys a little slower than they can be told one by one, then some at once. Returns the index of
+/// Changes keys first at a pace at which each change can be delivered separately, then faster. Returns the index of
 /// each write.
 fn write(run: &Run<'_>, key: &str) -> Result<Vec<u64>> {
     let mut written = Vec::new();
@@ -133,5 +133,5 @@ const QUIET: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(15);
 const SLOW_WRITES: usize = 10;
 const FAST_WRITES: usize = 15;
-/// The first listing, the wait that is open at the end, and what is asked to be sure of where it stands.
+/// The first listing, the wait that is open at the end, and requests that check the position.
 const SPARE: usize = 4;
