@@ -66,7 +66,7 @@ mod mirrors;
 mod modifying;
 mod names;
 mod needs;
-mod patience;
+pub(crate) mod patience;
 mod prefixes;
 mod proxies;
 mod queues;

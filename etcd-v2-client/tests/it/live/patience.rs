@@ -25,7 +25,7 @@ pub(super) fn runtime() -> &'static tokio::runtime::Runtime {
 }
 
 /// Waits until something is so.
-pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + LONGEST;
     while !is_so() {
         assert!(Instant::now() < deadline, "this has not happened: {what}");

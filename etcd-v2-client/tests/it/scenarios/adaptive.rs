@@ -2,29 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Instant;
 
 use etcd_v2_client::keys::{Get, Set};
 
 use super::liveness::{PROBE, good, leader};
-use crate::both::{Colour, Subject, both, ms};
-use crate::server::{PATIENCE, Server, plausible};
+use crate::both::{Colour, Subject, both};
+use crate::live::patience::until;
+use crate::server::{Server, plausible};
 
 both!(
     slow_endpoint_regains_its_position_after_a_successful_probe,
     dead_endpoint_is_the_last_choice_for_reads_and_writes,
     dead_endpoint_is_used_again_after_a_successful_probe,
 );
-
-/// Waits until the condition holds.
-fn until(condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "the condition does not hold in time");
-        thread::sleep(ms(5));
-    }
-}
 
 /// A server that sends no responses while the switch is on.
 fn stoppable() -> (Server, Arc<AtomicBool>) {
@@ -79,7 +69,7 @@ fn client_with_a_dead_endpoint(
     assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("read"));
     assert_eq!(client.pinned(), servers[1].url());
     // When the second probe has begun, the first one has failed.
-    until(|| {
+    until("the endpoint is dead", || {
         assert!(client.send(Get::new("/a")).is_ok());
         probes(servers[0]) > 1
     });
@@ -102,7 +92,7 @@ fn slow_endpoint_regains_its_position_after_a_successful_probe(colour: Colour) {
     let other = good();
     let client = colour.setup([slow.url(), other.url()]).build();
     assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("read"));
-    until(|| client.pinned() == slow.url());
+    until("the pin is back", || client.pinned() == slow.url());
     assert_eq!(client.send(Get::new("/a")).unwrap().value(), Some("read"));
     assert_eq!((requests(&slow), probes(&slow), requests(&other)), (2, 1, 1));
 }
@@ -129,7 +119,7 @@ fn dead_endpoint_is_used_again_after_a_successful_probe(colour: Colour) {
     let client = client_with_a_dead_endpoint(colour, [&dead, &others[0], &others[1]], &switch);
     switch.store(false, Ordering::SeqCst);
     let before = requests(&dead);
-    until(|| {
+    until("the endpoint is used again", || {
         // After a reset the next endpoint of the ring is tried: the third server or the first one.
         reset_next.store(true, Ordering::SeqCst);
         assert!(client.send(Get::new("/a")).is_ok());
