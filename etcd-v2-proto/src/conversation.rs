@@ -173,7 +173,7 @@ pub struct Timing {
     pub head: Option<Duration>,
     /// Until the head of the response is complete, counted from the moment when the connection is ready: for
     /// a connection that is reused, the start of the attempt. Within [`head`](Self::head). On a new
-    /// connection it is longer where connecting took long: [`response_after`](Self::response_after).
+    /// connection it is longer if connecting took long: [`response_after`](Self::response_after).
     pub response: Option<Duration>,
 }
 
@@ -198,10 +198,10 @@ impl Timing {
         self
     }
 
-    /// How long the TLS handshake may take after connecting took this long: no longer than
-    /// [`handshake`](Self::handshake), and where there is a limit for the [response](Self::response), no
-    /// longer than that or four times as long as connecting took, whichever is longer. A handshake takes
-    /// one or two round trips.
+    /// How long the TLS handshake may take if connecting took this long: at most
+    /// [`handshake`](Self::handshake). If there is a limit for the [response](Self::response), at most that
+    /// limit or four times as long as connecting took, whichever is longer. A handshake takes one or two
+    /// round trips.
     #[must_use]
     pub fn handshake_after(&self, connecting: Duration) -> Option<Duration> {
         let adaptive = self.response.map(|limit| limit.max(connecting.saturating_mul(4)));
@@ -209,8 +209,8 @@ impl Timing {
     }
 
     /// How long the head of the response may take, counted from the moment when the connection is ready, on
-    /// a new connection: at least three times as long as connecting took. That is the first timeout which
-    /// RFC 6298 computes from the first round trip.
+    /// a new connection: at least three times as long as connecting took. RFC 6298 computes the same timeout
+    /// from the first round trip.
     #[must_use]
     pub fn response_after(&self, connecting: Duration) -> Option<Duration> {
         self.response.map(|limit| limit.max(connecting.saturating_mul(3)))
@@ -219,8 +219,8 @@ impl Timing {
 
 /// How long making a new connection took.
 ///
-/// The core learns round trips from it. Without it, the time of a response on a new connection includes
-/// connecting, which makes timeouts longer than they have to be.
+/// The core estimates round trips from it. Without it, the response time on a new connection includes
+/// connecting, and timeouts are longer than necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connected {
@@ -233,7 +233,7 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// A connection that took this long to make, and to be ready.
+    /// The times of a new connection.
     #[must_use]
     pub const fn new(connecting: Duration, ready: Duration) -> Self {
         Self { connecting, ready }

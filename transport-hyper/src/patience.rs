@@ -54,7 +54,7 @@ impl<'a> Patience<'a> {
         self.started.elapsed()
     }
 
-    /// Starts the limit for the TLS handshake, on a connection that took so long to make.
+    /// Starts the limit for the TLS handshake on a new connection, which took `connecting` to make.
     #[cfg(feature = "tls")]
     pub(crate) fn begin_handshake(&mut self, connecting: Duration) {
         self.timing.handshake = counted_from(connecting, self.timing.handshake_after(connecting));
@@ -127,7 +127,7 @@ impl<'a> Patience<'a> {
             (Some(own), Some(head)) => Some(own.min(head)),
             (own, head) => own.or(head),
         };
-        // A moment that the clock cannot express never comes.
+        // A limit beyond the range of the clock is no limit.
         let moment = limit.and_then(|limit| self.started.checked_add(limit));
         if let Some(moment) = moment {
             self.timer.set(moment);
@@ -147,7 +147,7 @@ impl Step {
     }
 }
 
-/// A limit that begins so long after the start of the call, counted from that start.
+/// A limit that begins at `beginning`, counted from the start of the call.
 fn counted_from(beginning: Duration, limit: Option<Duration>) -> Option<Duration> {
     limit.map(|limit| beginning.saturating_add(limit))
 }

@@ -16,11 +16,11 @@ use etcd_v2_proto::{Connected, Interrupt, Reason, Timing};
 /// The limits of a call, and the notes taken while it ran.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// When the request was asked for; `None` while a body is read.
+    /// When the request began; `None` while a body is read.
     started: Option<Instant>,
     /// The limits of the request.
     timing: Timing,
-    /// How long its connection took to make, if that is new.
+    /// How long making the connection took, if it is new.
     pub(crate) connected: Option<Connected>,
     /// When what is going on has to be done: at the end, the head or the next piece of the body.
     until: Option<Instant>,
@@ -59,7 +59,7 @@ impl Call {
         room: usize,
     ) -> Self {
         let now = Instant::now();
-        // Whoever has to connect first has more time.
+        // A new connection has more time.
         let limit = earlier(timing.head, timing.response);
         let until = limit.and_then(|limit| now.checked_add(limit));
         Self {
@@ -138,18 +138,18 @@ impl Call {
         earlier(connect_by, self.until).map(|by| by.saturating_duration_since(Instant::now()))
     }
 
-    /// No connection can be reused: the limit for the response counts later.
+    /// A new connection is needed, so the limit for the response begins later.
     pub(crate) fn begin_connecting(&mut self) {
         self.until = self.after_start(self.timing.head);
     }
 
-    /// Takes note that a new connection is made, through a proxy or not. It may have to be secured.
+    /// A new connection was made, through a proxy or not. A TLS handshake may follow.
     pub(crate) fn note_connected(&mut self) {
         let connecting = self.elapsed();
         self.connected = Some(Connected::new(connecting, connecting));
     }
 
-    /// A new connection is ready, if it was made: the limit for the response counts from then.
+    /// If the connection is new, it is ready now, and the limit for the response begins.
     pub(crate) fn begin_response(&mut self) {
         let Some(Connected { connecting, ready, .. }) = self.connected else { return };
         let limit = self.timing.response_after(connecting);
@@ -157,12 +157,12 @@ impl Call {
         self.until = earlier(self.until, by);
     }
 
-    /// The time since the request was asked for.
+    /// The time since the start of the request.
     fn elapsed(&self) -> Duration {
         self.started.map_or(Duration::ZERO, |started| started.elapsed())
     }
 
-    /// So long after the request was asked for; `None` means no limit.
+    /// The moment at this time after the start of the request; `None` means no limit.
     fn after_start(&self, limit: Option<Duration>) -> Option<Instant> {
         self.started?.checked_add(limit?)
     }
